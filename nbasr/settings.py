@@ -1,0 +1,333 @@
+"""Options and limits, declared once: the magics, the command line and the functions all read them here.
+
+A value is looked for in this order: the call, ``%config NbAsr.name = …``, the environment
+(``NBASR_NAME``), ``[tool.nbasr]`` of the nearest ``pyproject.toml``, the user's ``nbasr.toml``,
+the default below.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import traitlets
+from traitlets.config import Configurable
+
+from nbasr.errors import OptionError, did_you_mean
+
+
+def _option(
+    default: Any,
+    about: str,
+    *,
+    choices: tuple[str, ...] = (),
+    words: tuple[str, ...] = (),
+    at_least: float | None = None,
+    metavar: str = "",
+) -> Any:
+    """Declare one field: its default, help, and what it may hold."""
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "about": about,
+            "choices": choices,
+            "words": words,
+            "at_least": at_least,
+            "metavar": metavar,
+        },
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Everything that one transcription can be told (all values final, none missing)."""
+
+    model: str = _option(
+        "auto",
+        "catalogue name, hub id or local folder; auto takes a resident model, else the best one "
+        "already on this machine, else the embedded engine",
+        metavar="NAME",
+    )
+    language: str | None = _option(
+        None, "language of the speech, as a name or an ISO code; auto detects it", metavar="LANG"
+    )
+    task: str = _option(
+        "transcribe",
+        "transcribe, or translate the speech into English",
+        choices=("transcribe", "translate"),
+    )
+    prompt: str = _option(
+        "", "text that comes before: names, spelling, style (models that take one)", metavar="TEXT"
+    )
+    dtype: str = _option(
+        "auto",
+        "number format of the weights; auto suits the device",
+        choices=("auto", "float32", "bf16", "fp16"),
+    )
+    device: str = _option(
+        "auto", "where the model runs", choices=("auto", "cpu", "cuda", "mps")
+    )
+    chunking: str = _option(
+        "optimal",
+        "how the recording is cut: at its best pauses (optimal), at the last pause that fits "
+        "(silence), at speech found by a VAD (vad), or blindly (fixed)",
+        choices=("optimal", "silence", "vad", "fixed"),
+    )
+    max_seconds: float | str | None = _option(
+        None,
+        "longest chunk in seconds; unset: what is safe for the model; adaptive: 45, 60 or 90 s for "
+        "recordings up to 30, up to 90 and over 90 min",
+        words=("adaptive",),
+        at_least=0.5,
+        metavar="S",
+    )
+    min_seconds: float | None = _option(
+        None, "chunks shorter than this join a neighbour", at_least=0.0, metavar="S"
+    )
+    min_pause: float | None = _option(
+        None, "shortest silence that counts as a pause, in seconds", at_least=0.0, metavar="S"
+    )
+    threshold_db: float | None = _option(
+        None, "level in dBFS below which it is silent; unset: from the noise floor", metavar="DB"
+    )
+    overlap: float = _option(
+        0.0,
+        "seconds that fixed chunks share with the one before",
+        at_least=0.0,
+        metavar="S",
+    )
+    timestamps: str = _option(
+        "segment", "finest times in the result", choices=("segment", "word")
+    )
+    batch_size: int | None = _option(
+        None, "most chunks recognised at once; unset: suits the device", at_least=1, metavar="N"
+    )
+    channel: int | None = _option(
+        None, "one channel, counted from 0, in place of the mean of all", at_least=0, metavar="N"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What holds for the whole session rather than for one call."""
+
+    cache_gb: float = _option(
+        10.0, "most that decoded recordings may take in the cache folder", at_least=0.0
+    )
+    url_max_mb: float = _option(2000.0, "largest recording fetched from a URL", at_least=0.0)
+    url_timeout: float = _option(
+        600.0, "longest time to fetch a recording from a URL, in seconds", at_least=0.0
+    )
+    progress: bool = _option(True, "show progress while transcribing")
+
+
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """One declared option, as parsers, help and completion want it."""
+
+    name: str
+    kind: type  # str, float, int or bool
+    optional: bool
+    default: Any
+    about: str
+    choices: tuple[str, ...]
+    words: tuple[str, ...]
+    at_least: float | None
+    metavar: str
+
+    @property
+    def flag(self) -> str:
+        """The option as written on a command line: ``--max-seconds``."""
+        return "--" + self.name.replace("_", "-")
+
+    def parse(self, text: str) -> Any:
+        """Turn what a person typed into a value.
+
+        Raises
+        ------
+        OptionError
+            If the text is no such value.
+        """
+        if self.optional and text.strip().lower() in ("", "auto", "none"):
+            return None
+        if text in self.words:
+            return text
+        if self.kind is bool:
+            truth = {"1": True, "true": True, "yes": True, "on": True}
+            truth |= {"0": False, "false": False, "no": False, "off": False}
+            if text.lower() not in truth:
+                raise OptionError(f"{self.flag} is yes or no, not {text!r}.")
+            return truth[text.lower()]
+        if self.kind is str:
+            return self.check(text)
+        try:
+            return self.check(self.kind(text))
+        except ValueError as error:
+            if isinstance(error, OptionError):
+                raise
+            wanted = "a whole number" if self.kind is int else "a number"
+            wanted += "".join(f" or {word}" for word in self.words)
+            raise OptionError(f"{self.flag} takes {wanted}, not {text!r}.") from None
+
+    def check(self, value: Any) -> Any:
+        """Return `value` as this option holds it, or raise `OptionError` saying what it may be."""
+        if value is None and self.optional:
+            return None
+        if isinstance(value, str) and value.lower() == "auto" and self.optional:
+            return None
+        if value in self.words and isinstance(value, str):
+            return value
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, self.kind) or (self.kind is not bool and isinstance(value, bool)):
+            names = {str: "text", float: "a number", int: "a whole number", bool: "True or False"}
+            raise OptionError(f"{self.name} takes {names[self.kind]}, not {value!r}.")
+        if self.choices and value not in self.choices:
+            known = ", ".join(self.choices)
+            raise OptionError(
+                f"{self.name} is one of {known}, not {value!r}.{did_you_mean(value, self.choices)}"
+            )
+        if self.at_least is not None and not value >= self.at_least:  # NaN fails too
+            raise OptionError(f"{self.name} is at least {self.at_least:g}, not {value!r}.")
+        return value
+
+
+@cache
+def declared(of: type = Options) -> Mapping[str, Declared]:
+    """Return the declared options of `Options` or `Limits` by name, in order."""
+    hints = typing.get_type_hints(of)
+    found = {}
+    for field in dataclasses.fields(of):
+        hint = hints[field.name]
+        parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        kinds = [part for part in parts if part is not type(None)]
+        kind = kinds[0]
+        found[field.name] = Declared(
+            name=field.name,
+            kind=kind,
+            optional=type(None) in parts,
+            default=field.default,
+            **field.metadata,
+        )
+    return types.MappingProxyType(found)
+
+
+def _trait(option: Declared) -> traitlets.TraitType[Any, Any]:
+    """Make the trait that holds `option` in `%config`."""
+
+    class Trait(traitlets.TraitType[Any, Any]):
+        info_text = option.about
+        def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002
+            try:
+                return option.check(value)
+            except OptionError as error:
+                raise traitlets.TraitError(str(error)) from None
+
+    Trait.__name__ = option.kind.__name__.capitalize()
+    return Trait(option.default, help=option.about).tag(config=True)
+
+
+def _members() -> dict[str, Any]:
+    every = {**declared(Options), **declared(Limits)}
+    return {name: _trait(option) for name, option in every.items()}
+
+
+class _Settings(Configurable):
+    """Options and limits of this session; ``%config NbAsr`` lists them."""
+
+    def resolve(self, **given: Any) -> Options:
+        """Return the final options of one call: what was given, else what is set here.
+
+        Parameters
+        ----------
+        **given
+            Options by name; None means: as set here.
+
+        Raises
+        ------
+        OptionError
+            If a name is unknown or a value impossible.
+        """
+        known = declared(Options)
+        for name in given:
+            if name not in known:
+                raise OptionError(
+                    f"There is no option {name!r}.{did_you_mean(name, known)} "
+                    f"Known: {', '.join(known)}."
+                )
+        values = {
+            name: getattr(self, name) if given.get(name) is None else option.check(given[name])
+            for name, option in known.items()
+        }
+        return Options(**values)
+
+
+NbAsr: type[_Settings] = type(  # %config names a configurable by its class
+    "NbAsr", (_Settings,), {"__doc__": _Settings.__doc__, "__module__": __name__, **_members()}
+)
+
+
+def _tables() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield (where it is from, values) of the configuration files, the weakest first."""
+    import platformdirs
+
+    user = Path(platformdirs.user_config_dir("nbasr", appauthor=False)) / "nbasr.toml"
+    projects = (folder / "pyproject.toml" for folder in (Path.cwd(), *Path.cwd().parents))
+    project = next((path for path in projects if path.is_file()), None)
+    for path, pick in (
+        (user, lambda table: table),
+        (project, lambda table: table.get("tool", {}).get("nbasr", {})),
+    ):
+        if path is not None and path.is_file():
+            yield str(path), _read(path, pick)
+
+
+def _read(path: Path, pick: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return pick(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} is not valid TOML ({error}); mend or remove it.") from None
+
+
+@cache
+def current() -> Any:
+    """Return the settings of this session, read from files and environment at the first call.
+
+    Raises
+    ------
+    OptionError
+        If a file or an environment variable names an unknown option or an impossible value.
+    """
+    every = {**declared(Options), **declared(Limits)}
+    settings = NbAsr()
+    for where, table in _tables():
+        for name, value in table.items():
+            if name not in every:
+                raise OptionError(f"{where} sets {name!r}.{did_you_mean(name, every)}")
+            try:
+                setattr(settings, name, every[name].check(value))
+            except OptionError as error:
+                raise OptionError(f"In {where}: {error}") from None
+    for name, option in every.items():
+        text = os.environ.get(f"NBASR_{name.upper()}")
+        if text is not None:
+            try:
+                setattr(settings, name, option.parse(text))
+            except OptionError as error:
+                raise OptionError(f"In the environment, NBASR_{name.upper()}: {error}") from None
+    return settings
+
+
+def cache_folder() -> Path:
+    """Return the folder of decoded recordings (``NBASR_CACHE`` moves it); it may not exist yet."""
+    import platformdirs
+
+    chosen = os.environ.get("NBASR_CACHE")
+    return Path(chosen or platformdirs.user_cache_dir("nbasr", appauthor=False)).expanduser()
