@@ -1,23 +1,20 @@
-"""What every test shares: an empty cache of its own, no model hub, the small checkpoints, real speech."""
+"""What every test shares: folders of its own, no model hub, the small checkpoints, real speech."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the tests out of the user's cache, hub cache and configuration."""
-    os.environ["NBASR_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    os.environ["HF_HOME"] = str(tmp_path_factory.mktemp("hub"))
-    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+# Set before anything is imported: huggingface_hub and platformdirs read these only once.
+_HOME = tempfile.TemporaryDirectory(prefix="nbasr-tests-", ignore_cleanup_errors=True)
+for _name in ("NBASR_CACHE", "HF_HOME", "XDG_CONFIG_HOME"):
+    os.environ[_name] = str(Path(_HOME.name) / _name.lower())
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(scope="session")
