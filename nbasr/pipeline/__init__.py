@@ -1,0 +1,1 @@
+"""From sources to transcripts: plan, batches, engine, segments."""

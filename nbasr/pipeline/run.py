@@ -1,0 +1,173 @@
+"""Doing a job: batches through the engine, chunks back into transcripts."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from nbasr.chunking import Chunk
+from nbasr.engines.base import Recognition, Request
+from nbasr.pipeline.guards import rescued
+from nbasr.pipeline.job import Item, Job
+from nbasr.pipeline.progress import Listener, Progress, clock
+from nbasr.pipeline.seams import Interval, placed, snapped, without_overlap
+from nbasr.transcript.transcript import Segment, Transcript, Transcripts
+
+if TYPE_CHECKING:
+    from nbasr.engines.base import Engine
+
+Heard = dict[Item, Recognition]
+
+
+def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
+    """Recognise every batch of the job and put the transcripts together.
+
+    Parameters
+    ----------
+    job
+        What to do.
+    engine
+        The loaded engine of the job's model.
+    tell
+        Called with the progress after each batch.
+
+    Returns
+    -------
+    Transcripts
+        One for each recording, in order. After an interrupt: what was finished until then, with
+        ``complete`` False where something is missing.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the interrupt came before the first batch was finished: there is nothing to return.
+    """
+    heard: Heard = {}
+    done = 0.0
+    began = time.perf_counter()
+
+    def state(word: str, text: str = "") -> Progress:
+        elapsed = time.perf_counter() - began
+        return Progress(job.name, done, job.seconds, elapsed, text, word, job.spec.name)
+
+    text = ""
+    try:
+        tell(state("running"))
+        for batch in job.batches:
+            requests = [_request(job, item.recording, item.chunk) for item in batch]
+            for item, found in zip(batch, engine.recognize(requests), strict=True):
+                heard[item] = _rescued(job, engine, item, found)
+                done += item.chunk.duration
+                text = found.text or text
+            tell(state("running", text))
+    except KeyboardInterrupt:
+        if not heard:
+            raise
+        tell(state("interrupted", text))
+    else:
+        tell(state("finished"))
+    elapsed = time.perf_counter() - began
+    return Transcripts(_transcripts(job, heard, elapsed))
+
+
+def _request(job: Job, recording: int, chunk: Chunk) -> Request:
+    options = job.options
+    return Request(
+        samples=job.recordings[recording].read(chunk.start, chunk.stop),
+        language=options.language,
+        task=options.task,
+        prompt=options.prompt,
+        timestamps=options.timestamps,
+    )
+
+
+def _rescued(job: Job, engine: Engine, item: Item, found: Recognition) -> Recognition:
+    """Do a chunk again in halves when its text did not fit into the model's token budget."""
+    if "truncated" not in found.flags:
+        return found
+
+    def again(start: float, stop: float) -> Recognition:
+        (result,) = engine.recognize([_request(job, item.recording, Chunk(start, stop))])
+        return result
+
+    levels = job.recordings[item.recording].levels()
+    return rescued(found, item.chunk.start, item.chunk.stop, levels, again)
+
+
+def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
+    by_recording: dict[int, dict[int, Recognition]] = defaultdict(dict)
+    for item, found in heard.items():
+        by_recording[item.recording][item.position] = found
+    done = sum(item.chunk.duration for item in heard) or 1.0
+    made = []
+    for index, (recording, plan) in enumerate(zip(job.recordings, job.plans, strict=True)):
+        found = by_recording[index]
+        complete = len(found) == len(plan.chunks)
+        seconds = sum(plan.chunks[position].duration for position in found)
+        notes = []
+        if not complete:
+            total = sum(chunk.duration for chunk in plan.chunks)
+            notes.append(
+                f"interrupted: {clock(seconds)} of {clock(total)} recognised; run it again for the "
+                "rest"
+            )
+        if any("truncated" in result.flags for result in found.values()):
+            notes.append("the model's answer was cut short in places; try a smaller max_seconds")
+        made.append(
+            Transcript(
+                segments=tuple(_segments(plan.chunks, plan.speech, found)),
+                duration=recording.duration,
+                language=_language(plan.chunks, found),
+                model=job.spec.name,
+                name=recording.name,
+                seconds=elapsed * seconds / done,
+                complete=complete,
+                notes=tuple(notes),
+            )
+        )
+    return made
+
+
+def _segments(
+    chunks: tuple[Chunk, ...], speech: tuple[Interval, ...], found: dict[int, Recognition]
+) -> list[Segment]:
+    """Lay the recognised chunks of one recording onto its time axis."""
+    laid: list[Segment] = []
+    before: list[Segment] = []
+    for position, chunk in enumerate(chunks):
+        if position not in found:
+            laid, before = laid + before, []
+            continue
+        result = found[position]
+        inside = [
+            (max(start, chunk.start), min(stop, chunk.stop))
+            for start, stop in speech
+            if start < chunk.stop and stop > chunk.start
+        ]
+        here = snapped(
+            [_labelled(placed(s, chunk.start, chunk.stop), result) for s in result.segments], inside
+        )
+        if chunk.overlap:
+            before, here = without_overlap(before, here, chunk.overlap)
+        laid, before = laid + before, here
+    return laid + before
+
+
+def _labelled(segment: Segment, result: Recognition) -> Segment:
+    """Give a segment the language and the flags of its chunk where it has none of its own."""
+    return dataclasses.replace(
+        segment,
+        language=segment.language or result.language,
+        flags=tuple(dict.fromkeys((*segment.flags, *result.flags))),
+    )
+
+
+def _language(chunks: tuple[Chunk, ...], found: dict[int, Recognition]) -> str | None:
+    """Return the language heard for the longest time."""
+    seconds: dict[str, float] = defaultdict(float)
+    for position, result in found.items():
+        if result.language and result.text:
+            seconds[result.language] += chunks[position].duration
+    return max(seconds, key=lambda name: seconds[name], default=None)

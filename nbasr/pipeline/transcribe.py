@@ -1,0 +1,182 @@
+"""`transcribe` and `plan`: what the magics, the command line and the panels all call."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nbasr import settings
+from nbasr.audio.recording import Recording
+from nbasr.errors import AudioError, NbasrError, OptionError
+from nbasr.models import manager
+from nbasr.pipeline.job import Job, cut
+from nbasr.pipeline.progress import Listener, listener
+from nbasr.pipeline.run import run
+from nbasr.transcript.transcript import Transcript, Transcripts
+
+if TYPE_CHECKING:
+    from nbasr.chunking import ChunkPlan
+    from nbasr.chunking.plan import Strategy
+
+
+def transcribe(
+    source: Any,
+    *,
+    model: str | None = None,
+    language: str | None = None,
+    task: str | None = None,
+    prompt: str | None = None,
+    dtype: str | None = None,
+    device: str | None = None,
+    chunking: str | Strategy | ChunkPlan | None = None,
+    max_seconds: float | str | None = None,
+    min_seconds: float | None = None,
+    min_pause: float | None = None,
+    threshold_db: float | None = None,
+    overlap: float | None = None,
+    timestamps: str | None = None,
+    batch_size: int | None = None,
+    channel: int | None = None,
+    progress: bool | Listener | None = None,
+) -> Any:
+    """Turn a recording, or many, into text with times.
+
+    Every option left at None is as set by ``%config NbAsr``, the environment, the configuration
+    files, or else the default told here.
+
+    Parameters
+    ----------
+    source
+        Whatever `Recording.open` takes: path, URL, bytes, file object, ``(array, rate)``, Recording.
+        A list of them gives a list of transcripts, all by one resident model.
+    model
+        Catalogue name, hub id or local folder. ``"auto"`` (default): a resident model, else the best
+        one already on this machine that fits, else the embedded engine, with a warning. Only a model
+        that is named is ever downloaded.
+    language
+        Name or ISO code; ``"auto"`` (default) detects it where the model can.
+    task
+        ``"transcribe"`` (default), or ``"translate"`` into English.
+    prompt
+        Text that comes before: names, spelling, style. For models that take one.
+    dtype
+        ``"auto"`` (default: float32 on CPU), ``"float32"``, ``"bf16"`` or ``"fp16"``.
+    device
+        ``"auto"`` (default), ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    chunking
+        ``"optimal"`` (default), ``"silence"``, ``"vad"``, ``"fixed"``; a strategy such as
+        ``nbasr.chunking.Optimal(max_seconds=20)``; or a finished `ChunkPlan` of this recording.
+    max_seconds
+        Longest chunk in seconds; default: what is safe for the model. ``"adaptive"``: 45, 60 or 90 s
+        for recordings up to 30, up to 90 and over 90 min, at most what the model can take.
+    min_seconds
+        Chunks shorter than this join a neighbour; default: the strategy's own.
+    min_pause
+        Shortest silence that counts as a pause, in seconds; default: the strategy's own.
+    threshold_db
+        Level in dBFS below which it is silent; default: from the noise floor.
+    overlap
+        Seconds that fixed chunks share; what both heard is told once. Default: 0.
+    timestamps
+        ``"segment"`` (default) or ``"word"``.
+    batch_size
+        Most chunks recognised at once; default: what suits the model and the device.
+    channel
+        One channel, counted from 0; default: the mean of all.
+    progress
+        True (default) shows progress in a notebook or terminal; a function is called with each
+        `Progress`; False is silent.
+
+    Returns
+    -------
+    Transcript or list of Transcript
+        One for one source, a list for a list, in the same order. Interrupting the kernel returns
+        what is finished, with ``complete`` False.
+
+    Raises
+    ------
+    AudioError
+        If a recording cannot be opened. Of many, all bad ones are named before any work begins.
+    ModelError
+        If the model is unknown or cannot be loaded.
+    OptionError
+        If an option is unknown or has an impossible value, or does not suit the model.
+
+    See Also
+    --------
+    plan : what this would do, without doing it.
+    """
+    given = dict(locals())
+    job = _job(**given)
+    told = settings.current().progress if progress is None else progress
+    transcripts = run(job, manager.engine_for(job.options, job.spec), listener(told))
+    return transcripts if job.many else transcripts[0]
+
+
+def plan(source: Any, **options: Any) -> Job:
+    """Tell what `transcribe` would do with these arguments, without loading or downloading a model.
+
+    Parameters
+    ----------
+    source, **options
+        As for `transcribe`.
+
+    Returns
+    -------
+    Job
+        Its ``plans`` (chunks and cuts of each recording), ``batches``, ``spec`` (the model) and
+        ``weights_bytes``; in a cell it shows them.
+
+    Raises
+    ------
+    AudioError, ModelError, OptionError
+        As `transcribe`.
+    """
+    return _job(source, **options)
+
+
+def _job(source: Any, *, chunking: Any = None, progress: Any = None, **given: Any) -> Job:  # noqa: ARG001
+    """Open the recordings, choose the model, cut."""
+    name = chunking if isinstance(chunking, str) else None
+    options = settings.current().resolve(chunking=name, **given)
+    many = is_many(source)
+    if many and not source:
+        raise OptionError("There is nothing to transcribe: the list of sources is empty.")
+    spec = manager.choose(options)
+    recordings = _opened(source if many else [source], options.channel)
+    custom = None if isinstance(chunking, str) else chunking
+    plans = tuple(cut(recording, spec, options, custom) for recording in recordings)
+    return Job(tuple(recordings), plans, spec, options, many)
+
+
+def is_many(source: Any) -> bool:
+    """Tell a list of sources from one source; ``(array, rate)`` is one."""
+    if isinstance(source, list):
+        return not (source and isinstance(source[0], numbers.Number))
+    if isinstance(source, tuple):
+        pair = len(source) == 2 and isinstance(source[1], numbers.Number)
+        return not pair and not (source and isinstance(source[0], numbers.Number))
+    return False
+
+
+def _opened(sources: Sequence[Any], channel: int | None) -> list[Recording]:
+    """Open every source; name all that fail before any of them is transcribed."""
+    recordings, failures = [], []
+    for source in sources:
+        try:
+            recordings.append(Recording.open(source, channel=channel))
+        except NbasrError as error:
+            if len(sources) == 1:
+                raise
+            failures.append(str(error))
+    if failures:
+        shown = "; ".join(failures[:5]) + ("; …" if len(failures) > 5 else "")
+        raise AudioError(
+            f"{len(failures)} of {len(sources)} recordings cannot be opened, so none was "
+            f"transcribed: {shown} Leave them out or mend them."
+        )
+    return recordings
+
+
+__all__ = ["Job", "Transcript", "Transcripts", "is_many", "plan", "transcribe"]
