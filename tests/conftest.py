@@ -6,6 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -15,6 +16,10 @@ _HOME = tempfile.TemporaryDirectory(prefix="nbasr-tests-", ignore_cleanup_errors
 for _name in ("NBASR_CACHE", "HF_HOME", "XDG_CONFIG_HOME"):
     os.environ[_name] = str(Path(_HOME.name) / _name.lower())
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Shared machines stall now and then; a slow example is no wrong one.
+hypothesis.settings.register_profile("nbasr", deadline=None)
+hypothesis.settings.load_profile("nbasr")
 
 
 @pytest.fixture(scope="session")

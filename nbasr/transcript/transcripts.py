@@ -1,0 +1,26 @@
+"""Several transcripts at once: a list that shows every one of them."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from nbasr.transcript.transcript import Transcript
+
+_OPEN = 3  # transcripts shown unfolded; of more, each is one line to click on
+
+
+class Transcripts(list[Transcript]):
+    """A list of transcripts in the order of their sources; a cell shows each under its name."""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(repr(transcript) for transcript in self) or "no transcripts"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        unfolded = " open" if len(self) <= _OPEN else ""
+        views = []
+        for transcript in self:
+            shown = transcript._repr_mimebundle_()["text/html"]
+            title = html.escape(transcript.name or "recording")
+            views.append(f"<details{unfolded}><summary>{title}</summary>{shown}</details>")
+        return {"text/plain": repr(self), "text/html": "".join(views) or "<p>no transcripts</p>"}
