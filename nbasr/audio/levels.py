@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nbasr.audio._floor import SILENCE_DB, above_floor, noise_floor
 from nbasr.errors import AudioError
+
+__all__ = ["FRAME", "RATE", "SILENCE_DB", "Levels", "LevelsBuilder"]
 
 RATE = 16_000
 """Samples per second of every decoded recording."""
@@ -20,14 +23,13 @@ RATE = 16_000
 FRAME = 160
 """Samples in a frame of levels: 10 ms, the hop that speech features have as well."""
 
-SILENCE_DB = -100.0
-"""Lowest level told, in dBFS: digital silence. One step of 16 bits in every sample is -90.3."""
-
 _BIN = 256  # samples in a bin of the finest pyramid level
 _STEP = 4  # bins of one pyramid level in a bin of the next
 _FEWEST_BINS = 256  # a level with no more bins than this is the last one
 _FULL_SCALE = 32768.0
 _BLOCK = 192 * 1280  # samples worked on at once: whole frames and whole bins, 1 MB as float32
+_ONES = np.ones(FRAME, np.float32)
+_OFFSET = 32.0  # steps of 16 bits (-60 dBFS) of constant offset that squares in float32 bear
 _FORMAT = 1  # of the saved file
 
 
@@ -91,8 +93,8 @@ class LevelsBuilder:
             self._peaks[-1] = self._peaks[-1][:bins]
             self._energies[-1] = self._energies[-1][: frames + (left > 0)]
             if left:
-                tail = rest[-left:].astype(np.float32)
-                self._energies[-1][-1] = float(tail @ tail) * FRAME / left
+                tail = rest[-left:].astype(np.float64)
+                self._energies[-1][-1] = tail.var() * FRAME
             self._waiting = 0
         energies = np.concatenate([np.empty(0, np.float32), *self._energies])
         finest = np.concatenate([np.empty((0, 2), np.int16), *self._peaks])
@@ -112,12 +114,18 @@ class LevelsBuilder:
         )
         np.copyto(work, block)  # squares of int16 overflow in int16
         frames = work.reshape(-1, FRAME)
-        self._energies.append(np.vecdot(frames, frames))
-        bins = block.reshape(-1, _BIN)
-        peaks = np.empty((len(bins), 2), np.int16)
-        np.min(bins, axis=1, out=peaks[:, 0])
-        np.max(bins, axis=1, out=peaks[:, 1])
-        self._peaks.append(peaks)
+        sums = np.vecdot(frames, _ONES)  # exact: whole numbers below 2**24
+        offset = np.rint(sums.mean() / FRAME)
+        if abs(offset) > _OFFSET:  # the difference below would lose quiet sounds
+            work -= offset
+            sums = np.vecdot(frames, _ONES)
+        energies = np.vecdot(frames, frames)
+        energies -= sums * sums / FRAME
+        self._energies.append(energies)
+        bins = np.arange(0, len(block), _BIN)
+        self._peaks.append(
+            np.stack((np.minimum.reduceat(block, bins), np.maximum.reduceat(block, bins)), axis=1)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +136,9 @@ class Levels:
     ----------
     rms_db
         (frames,) float32, dBFS per 10 ms: 20 log10 of the root mean square against full scale
-        (a square wave of full scale is 0, a sine -3), not below -100. The last frame counts only
-        the samples that it has.
+        (a square wave of full scale is 0, a sine -3), not below -100. The mean of each frame is
+        taken out first: a constant offset, and most of any rumble below 50 Hz, is no sound. The
+        last frame counts only the samples that it has.
     peaks
         The min/max pyramid: level k is (bins, 2) int16, each bin 256 * 4**k samples.
     samples
@@ -170,7 +179,20 @@ class Levels:
     @cached_property
     def noise_floor_db(self) -> float:
         """Level of the background noise in dBFS; -100 where there is none but digital silence."""
-        return _noise_floor(self.rms_db)
+        return noise_floor(self.rms_db)
+
+    @cached_property
+    def loud_db(self) -> float:
+        """Level of the loud parts in dBFS: one frame in twenty is louder."""
+        at = int(0.95 * len(self.rms_db))
+        return float(np.partition(self.rms_db, at)[at]) if len(self.rms_db) else SILENCE_DB
+
+    @cached_property
+    def excess_db(self) -> NDArray[np.float32]:
+        """(frames,) decibels above the noise floor, which is followed as it changes."""
+        above = above_floor(self.rms_db, self.noise_floor_db, self.loud_db)
+        above.flags.writeable = False
+        return above
 
     def envelope(self, start: float, stop: float, columns: int) -> NDArray[np.float32]:
         """Return the lowest and highest sample per column of a drawing.
@@ -243,7 +265,7 @@ class Levels:
         """
         path = Path(path)
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 about, rms_db, finest = file["about"], file["rms_db"], file["peaks"]
             version, samples = (int(value) for value in about)
             whole = (
@@ -278,25 +300,3 @@ def _pyramid(finest: NDArray[np.int16]) -> tuple[NDArray[np.int16], ...]:
             )
         )
     return tuple(levels)
-
-
-_SMOOTH = 10  # frames averaged before the floor is looked for
-_QUANTILE = 0.02
-
-
-def _noise_floor(rms_db: NDArray[np.float32]) -> float:
-    """Estimate the level of the background as a low quantile of 100 ms mean powers.
-
-    Quantile-based noise estimation (Stahl, Fischer, Bippus 2000): nobody speaks all the time, so
-    low quantiles of a recording's short-time power belong to the noise.
-    """
-    whole = len(rms_db) // _SMOOTH * _SMOOTH
-    if not whole:
-        return float(rms_db.min(initial=0.0)) if len(rms_db) else SILENCE_DB
-    frames = rms_db[:whole].reshape(-1, _SMOOTH)
-    real = frames[(frames > SILENCE_DB).all(axis=1)]
-    if not len(real):
-        return SILENCE_DB
-    power = (10 ** (real / 10)).mean(axis=1)
-    at = int(_QUANTILE * len(power))
-    return float(10 * np.log10(np.partition(power, at)[at]))
