@@ -1,4 +1,4 @@
-"""Options and limits, declared once: the magics, the command line and the functions all read them here.
+"""Options and limits, declared once for the magics, the command line and the functions.
 
 A value is looked for in this order: the call, ``%config NbAsr.name = …``, the environment
 (``NBASR_NAME``), ``[tool.nbasr]`` of the nearest ``pyproject.toml``, the user's ``nbasr.toml``,
@@ -8,6 +8,7 @@ the default below.
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tomllib
 import types
@@ -71,9 +72,7 @@ class Options:
         "number format of the weights; auto suits the device",
         choices=("auto", "float32", "bf16", "fp16"),
     )
-    device: str = _option(
-        "auto", "where the model runs", choices=("auto", "cpu", "cuda", "mps")
-    )
+    device: str = _option("auto", "where the model runs", choices=("auto", "cpu", "cuda", "mps"))
     chunking: str = _option(
         "optimal",
         "how the recording is cut: at its best pauses (optimal), at the last pause that fits "
@@ -104,7 +103,7 @@ class Options:
         metavar="S",
     )
     timestamps: str = _option(
-        "segment", "finest times in the result", choices=("segment", "word")
+        "segment", "finest times in the result", choices=("segment", "word"), metavar="UNIT"
     )
     batch_size: int | None = _option(
         None, "most chunks recognised at once; unset: suits the device", at_least=1, metavar="N"
@@ -133,7 +132,7 @@ class Declared:
     """One declared option, as parsers, help and completion want it."""
 
     name: str
-    kind: type  # str, float, int or bool
+    kind: type[Any]  # str, float, int or bool
     optional: bool
     default: Any
     about: str
@@ -194,7 +193,9 @@ class Declared:
             raise OptionError(
                 f"{self.name} is one of {known}, not {value!r}.{did_you_mean(value, self.choices)}"
             )
-        if self.at_least is not None and not value >= self.at_least:  # NaN fails too
+        if self.kind is float and not math.isfinite(value):
+            raise OptionError(f"{self.name} takes a finite number, not {value!r}.")
+        if self.at_least is not None and value < self.at_least:
             raise OptionError(f"{self.name} is at least {self.at_least:g}, not {value!r}.")
         return value
 
@@ -224,6 +225,7 @@ def _trait(option: Declared) -> traitlets.TraitType[Any, Any]:
 
     class Trait(traitlets.TraitType[Any, Any]):
         info_text = option.about
+
         def validate(self, obj: Any, value: Any) -> Any:  # noqa: ARG002
             try:
                 return option.check(value)
@@ -291,9 +293,16 @@ def _tables() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _read(path: Path, pick: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return pick(tomllib.loads(path.read_text(encoding="utf-8")))
+        table = pick(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path} is not valid TOML ({error}); mend or remove it.") from None
+    except OSError as error:
+        raise OptionError(
+            f"{path} cannot be read ({error.strerror}); allow it or remove it."
+        ) from None
+    if not isinstance(table, dict):
+        raise OptionError(f"[tool.nbasr] of {path} is not a table; write it on a line of its own.")
+    return table
 
 
 @cache
