@@ -6,13 +6,13 @@ import importlib.util
 import io
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from nbasr import __version__
-from nbasr.errors import AudioWarning, ModelWarning, NbasrError, OptionError, did_you_mean
+from nbasr._commands.notices import short_warnings
+from nbasr.errors import NbasrError, OptionError, did_you_mean
 
 _MANUAL = """\
 nbasr COMMAND [options]
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         What was typed after ``nbasr``; None takes it from the process.
     """
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    warnings.showwarning = _Warnings()
     for stream in (sys.stdout, sys.stderr):
         _accept_every_script(stream)
     try:
-        return _run(typed)
+        with short_warnings(once=True):
+            return _run(typed)
     except NbasrError as error:
         print(f"nbasr: {error}", file=sys.stderr)
         return 2 if isinstance(error, OptionError) else 1
@@ -105,27 +105,3 @@ def _lab(rest: list[str]) -> int:
     options = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{where}"]
     LabApp.launch_instance([*(options if where else options[:1]), *rest])
     return 0
-
-
-class _Warnings:
-    """Shows our warnings once, in a line; the place in the code would help nobody here."""
-
-    def __init__(self) -> None:
-        self._told: set[str] = set()
-
-    def __call__(
-        self,
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if issubclass(category, AudioWarning | ModelWarning):
-            text = f"nbasr: {message}\n"
-        else:
-            text = warnings.formatwarning(message, category, filename, lineno, line)
-        if text not in self._told:
-            self._told.add(text)
-            print(text, end="", file=file or sys.stderr)

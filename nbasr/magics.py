@@ -23,6 +23,7 @@ from IPython.core.magic import (
 
 from nbasr import settings
 from nbasr._commands import asr, completion, transcribing
+from nbasr._commands.notices import short_warnings
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -42,7 +43,8 @@ class NbAsrMagics(Magics):
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
         """Turn recordings into text."""
-        outcome = transcribing.run(line, cell, self._names(local_ns))
+        with short_warnings():
+            outcome = transcribing.run(line, cell, self._names(local_ns))
         if outcome.out:
             self.shell.user_ns[outcome.out] = outcome.value
         for text in outcome.said:
@@ -57,7 +59,8 @@ class NbAsrMagics(Magics):
     @line_magic
     def asr(self, line: str, local_ns: dict[str, Any] | None = None) -> Any:
         """Look at this machine and at models."""
-        value = asr.run(line, self._names(local_ns))
+        with short_warnings():
+            value = asr.run(line, self._names(local_ns))
         if isinstance(value, str):
             print(value)
             return None

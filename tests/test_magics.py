@@ -185,7 +185,7 @@ def test_out_binds_the_result_and_still_shows_it(shell: InteractiveShell, wav: P
     value, printed = run(shell, line)
     assert shell.user_ns["kept"] is value
     told, _, shown = printed.partition("Out[")
-    assert "kept = the transcript" in told
+    assert "The transcript is in kept." in told
     assert value.segments[0].text in shown
 
 

@@ -1,4 +1,6 @@
-"""Execute a notebook in a real Jupyter kernel; keep it and its HTML; print what its cells tagged `show` say.
+"""Execute a notebook in a real Jupyter kernel, keep it and its HTML, print what it shows.
+
+What is printed are the cells tagged `show`:
 
     python tools/run_notebook.py notebooks/00_quickstart.ipynb build
 """
@@ -44,6 +46,7 @@ def main() -> int:
         notebook,
         timeout=given.timeout,
         kernel_name="python3",
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no note on TCP between processes here
         resources={"metadata": {"path": str(given.notebook.parent)}},
     )
     try:

@@ -198,7 +198,9 @@ def _confirmations(out: str, transcripts: list[Transcript], written: list[Path])
     said = []
     if out:
         count = len(transcripts)
-        said.append(f"{out} = {'the transcript' if count == 1 else f'{count} transcripts'}")
+        said.append(
+            f"The transcript is in {out}." if count == 1 else f"{count} transcripts are in {out}."
+        )
     if written:
         shown = ", ".join(str(path) for path in written[:5])
         said.append(

@@ -51,7 +51,9 @@ def rescued(
     for left, right in ((start, middle), (middle, stop)):
         part = rescued(again(left, right), left, right, levels, again)
         parts.append((left - start, right - start, part))
-    segments = [placed(segment, low, high) for low, high, part in parts for segment in part.segments]
+    segments = [
+        placed(segment, low, high) for low, high, part in parts for segment in part.segments
+    ]
     flags = tuple(dict.fromkeys(flag for _, _, part in parts for flag in part.flags))
     language = parts[0][2].language or parts[1][2].language
     return dataclasses.replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbasr import chunking
 from nbasr.chunking import Chunk, ChunkPlan
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
     from nbasr.engines.base import EngineSpec
     from nbasr.settings import Options
+
+
+class Cutter(Protocol):
+    """What can take the place of a strategy: your own, too."""
+
+    def plan(self, source: Recording, /) -> ChunkPlan:
+        """Cut a recording."""
+        ...
 
 
 @dataclass(frozen=True)

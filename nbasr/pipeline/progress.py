@@ -146,7 +146,7 @@ class _Display:
 
         bundle = {"text/plain": str(progress), "text/html": progress._repr_html_()}
         if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._handle.update(bundle, raw=True)
 

@@ -13,7 +13,8 @@ from nbasr.pipeline.guards import rescued
 from nbasr.pipeline.job import Item, Job
 from nbasr.pipeline.progress import Listener, Progress, clock
 from nbasr.pipeline.seams import Interval, placed, snapped, without_overlap
-from nbasr.transcript.transcript import Segment, Transcript, Transcripts
+from nbasr.transcript.transcript import Segment, Transcript
+from nbasr.transcript.transcripts import Transcripts
 
 if TYPE_CHECKING:
     from nbasr.engines.base import Engine
@@ -98,8 +99,8 @@ def _rescued(job: Job, engine: Engine, item: Item, found: Recognition) -> Recogn
 
 def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
     by_recording: dict[int, dict[int, Recognition]] = defaultdict(dict)
-    for item, found in heard.items():
-        by_recording[item.recording][item.position] = found
+    for item, result in heard.items():
+        by_recording[item.recording][item.position] = result
     done = sum(item.chunk.duration for item in heard) or 1.0
     made = []
     for index, (recording, plan) in enumerate(zip(job.recordings, job.plans, strict=True)):

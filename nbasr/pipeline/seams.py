@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -96,9 +95,9 @@ def without_overlap(
 ) -> tuple[list[Segment], list[Segment]]:
     """Cut back what two chunks both heard in their overlap, by aligning words.
 
-    The longest run of equal words at the end of `left` and the start of `right` is kept once: `left`
-    keeps its words up to the end of the run, `right` those after it. What a chunk heard of a word
-    that its edge cut goes with that. Without a common word nothing is dropped.
+    The run of equal words at the end of `left` and the start of `right` is kept once: `left` keeps
+    its words up to the end of the run, `right` those after it. What a chunk heard of a word that its
+    edge cut goes with that. Without such a run nothing is dropped.
 
     Parameters
     ----------
@@ -117,11 +116,10 @@ def without_overlap(
     theirs = [token for segment in right for token in _tokens(segment.text)]
     tail = [_plain(token) for token in ours[-most:]]
     head = [_plain(token) for token in theirs[:most]]
-    run = difflib.SequenceMatcher(None, tail, head, autojunk=False).find_longest_match()
-    if not run.size:
+    run = _shared(tail, head)
+    if run is None:
         return list(left), list(right)
-    drop_left = len(tail) - (run.a + run.size)
-    drop_right = run.b + run.size
+    drop_left, drop_right = run
     kept_left = _dropped(list(left), drop_left, at_end=True)
     kept_right = _dropped(list(right), drop_right, at_end=False)
     edge = kept_left[-1].stop if kept_left else 0.0
@@ -129,6 +127,33 @@ def without_overlap(
         dataclasses.replace(segment, start=max(segment.start, min(edge, segment.stop)))
         for segment in kept_right
     ]
+
+
+def _shared(tail: Sequence[object], head: Sequence[object]) -> tuple[int, int] | None:
+    """Find what the end of one chunk and the start of the next have in common.
+
+    A chunk hears a word or two wrong at its edge, so the run of equal words need not reach it; but
+    the more words a run would throw away, the longer it has to be.
+
+    Returns
+    -------
+    tuple of int, or None
+        How many words to drop at the end of `tail` and at the start of `head`; None if no run of
+        equal words is at least as long as what lies between it and the edges.
+    """
+    best, found = 0, None
+    for i in range(len(tail)):
+        for j in range(len(head)):
+            size = 0
+            while (
+                i + size < len(tail) and j + size < len(head) and tail[i + size] == head[j + size]
+            ):
+                size += 1
+            after = len(tail) - (i + size)
+            gain = size - after - j
+            if size and gain >= 0 and (found is None or gain > best):
+                best, found = gain, (after, j + size)
+    return found
 
 
 def _dropped(segments: list[Segment], count: int, *, at_end: bool) -> list[Segment]:

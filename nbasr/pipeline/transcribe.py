@@ -13,11 +13,12 @@ from nbasr.models import manager
 from nbasr.pipeline.job import Job, cut
 from nbasr.pipeline.progress import Listener, listener
 from nbasr.pipeline.run import run
-from nbasr.transcript.transcript import Transcript, Transcripts
+from nbasr.transcript.transcript import Transcript
+from nbasr.transcript.transcripts import Transcripts
 
 if TYPE_CHECKING:
     from nbasr.chunking import ChunkPlan
-    from nbasr.chunking.plan import Strategy
+    from nbasr.pipeline.job import Cutter
 
 
 def transcribe(
@@ -29,7 +30,7 @@ def transcribe(
     prompt: str | None = None,
     dtype: str | None = None,
     device: str | None = None,
-    chunking: str | Strategy | ChunkPlan | None = None,
+    chunking: str | Cutter | ChunkPlan | None = None,
     max_seconds: float | str | None = None,
     min_seconds: float | None = None,
     min_pause: float | None = None,
@@ -66,7 +67,8 @@ def transcribe(
         ``"auto"`` (default), ``"cpu"``, ``"cuda"`` or ``"mps"``.
     chunking
         ``"optimal"`` (default), ``"silence"``, ``"vad"``, ``"fixed"``; a strategy such as
-        ``nbasr.chunking.Optimal(max_seconds=20)``; or a finished `ChunkPlan` of this recording.
+        ``nbasr.chunking.Optimal(max_seconds=20)``, or any object of your own whose ``plan(recording)``
+        returns a `ChunkPlan`; or a finished `ChunkPlan` of this recording.
     max_seconds
         Longest chunk in seconds; default: what is safe for the model. ``"adaptive"``: 45, 60 or 90 s
         for recordings up to 30, up to 90 and over 90 min, at most what the model can take.

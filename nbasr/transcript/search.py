@@ -144,4 +144,7 @@ def _seconds(segment: Segment, place: int, *, ends: bool) -> float:
 def _context(text: str, cut: bool, *, left: bool) -> str:
     if not cut:
         return text
-    return "…" + text if left else text + "…"
+    # Half a word at the far end says nothing; a script without spaces has none to drop.
+    if left:
+        return "… " + (text.split(" ", 1)[1] if " " in text.rstrip() else text)
+    return (text.rsplit(" ", 1)[0] if " " in text.lstrip() else text) + " …"

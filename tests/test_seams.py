@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbasr.pipeline.seams import placed, snapped, without_overlap
+from nbasr.transcript.transcript import Segment, Word
+
+
+def intervals(most: int):
+    """Ordered, disjoint intervals within a minute."""
+    edges = st.lists(st.integers(0, 6000), unique=True, max_size=2 * most).map(sorted)
+    return edges.map(lambda e: [(a / 100, b / 100) for a, b in zip(e[::2], e[1::2], strict=False)])
+
+
+def spoken(*pairs):
+    return [Segment(start, stop, text) for start, stop, text in pairs]
+
+
+@given(intervals(8), intervals(8))
+def test_snapping_keeps_every_segment_in_order(places, speech):
+    segments = [Segment(start, stop, str(at)) for at, (start, stop) in enumerate(places)]
+    moved = snapped(segments, speech)
+    assert [segment.text for segment in moved] == [segment.text for segment in segments]
+    edges = [edge for segment in moved for edge in (segment.start, segment.stop)]
+    assert edges == sorted(edges)
+
+
+def test_a_models_rough_edge_moves_into_the_pause_that_is_heard():
+    moved = snapped(spoken((0.0, 2.4, "one"), (2.4, 6.0, "two")), [(0.3, 2.0), (2.9, 5.5)])
+    assert [(segment.start, segment.stop) for segment in moved] == [(0.3, 2.0), (2.9, 5.5)]
+
+
+def test_an_edge_far_from_any_pause_stays():
+    moved = snapped(spoken((0.0, 5.0, "one"), (5.0, 9.0, "two")), [(0.0, 2.0), (3.0, 9.0)])
+    assert (moved[0].stop, moved[1].start) == (5.0, 5.0)
+
+
+def test_words_stay_inside_their_moved_segment():
+    words = (Word(0.0, 0.5, "one"), Word(2.2, 2.6, "more"))
+    (moved,) = snapped([Segment(0.0, 2.6, "one more", words)], [(0.2, 2.4)])
+    assert [(word.start, word.stop) for word in moved.words] == [(0.2, 0.5), (2.2, 2.4)]
+
+
+def test_placing_moves_times_and_keeps_them_inside_the_chunk():
+    segment = Segment(0.0, 5.2, "hello", (Word(0.1, 5.2, "hello"),))
+    moved = placed(segment, 10.0, 15.0)
+    assert (moved.start, moved.stop) == (10.0, 15.0)
+    assert (moved.words[0].start, moved.words[0].stop) == (10.1, 15.0)
+
+
+def test_words_heard_twice_in_an_overlap_are_told_once():
+    left = spoken((0.0, 10.0, "we need eight of them by Friday mor"))
+    right = spoken((8.0, 18.0, "them by friday morning at the latest"))
+    before, after = without_overlap(left, right, 2.0)
+    assert before[0].text == "we need eight of them by Friday"
+    assert after[0].text == "morning at the latest"
+    assert after[0].start >= before[-1].stop
+
+
+def test_an_overlap_in_chinese_is_aligned_by_characters():
+    before, after = without_overlap(
+        spoken((0.0, 10.0, "今天天气很好我们")), spoken((8.0, 18.0, "很好我们去公园")), 2.0
+    )
+    assert before[0].text + after[0].text == "今天天气很好我们去公园"
+
+
+def test_nothing_is_dropped_when_an_overlap_shares_no_word():
+    left, right = spoken((0.0, 10.0, "alpha beta")), spoken((8.0, 18.0, "gamma delta"))
+    assert without_overlap(left, right, 2.0) == (left, right)
+
+
+def test_a_chunk_heard_wholly_before_leaves_nothing_behind():
+    before, after = without_overlap(
+        spoken((0.0, 10.0, "one two three")), spoken((8.0, 10.0, "two three")), 2.0
+    )
+    assert [segment.text for segment in before] == ["one two three"]
+    assert after == []
+
+
+words = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=12)
+
+
+@given(words, words, words)
+def test_overlap_never_loses_what_only_one_chunk_heard(head, shared, tail):
+    head, tail = [w + "1" for w in head], [w + "2" for w in tail]
+    left = spoken((0.0, 10.0, " ".join(head + shared)))
+    right = spoken((8.0, 18.0, " ".join(shared + tail)))
+    before, after = without_overlap(left, right, 3.0)
+    text = " ".join(segment.text for segment in [*before, *after])
+    assert text.startswith(" ".join(head))
+    assert text.endswith(" ".join(tail))
