@@ -5,8 +5,8 @@
 >>> transcript = nbasr.transcribe(recording)            # doctest: +SKIP
 >>> transcript.save("meeting.srt")                      # doctest: +SKIP
 
-In a notebook, ``%load_ext nbasr`` gives ``%transcribe``, ``%%transcribe`` and ``%asr``; each answers
-``--help``. Nothing heavy is imported before it is used.
+In a notebook, ``%load_ext nbasr`` gives ``%transcribe``, ``%%transcribe`` and ``%asr``; each
+answers ``--help``. Nothing heavy is imported before it is used.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HOME = {
 }
 """Where each public name lives; a home that ends in a colon is the thing itself."""
 
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

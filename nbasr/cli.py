@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from nbasr import __version__
 from nbasr._commands.notices import short_warnings

@@ -31,7 +31,7 @@ class ModelError(NbasrError):
 
 
 class AudioWarning(UserWarning):
-    """A recording that could be read, but not as it declares itself (cut short, damaged, clipped)."""
+    """A recording that could be read, but not as it declares itself: cut short, damaged, loud."""
 
 
 class ModelWarning(UserWarning):

@@ -154,7 +154,7 @@ def cut(recording: Recording, spec: EngineSpec, options: Options, custom: Any) -
     options
         Final options.
     custom
-        A `ChunkPlan`, or an object with ``plan(recording)``, in place of the named strategy; or None.
+        A `ChunkPlan`, or an object with ``plan(recording)``, in place of the named strategy.
 
     Raises
     ------

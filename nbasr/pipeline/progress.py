@@ -66,7 +66,7 @@ class Progress:
         return " · ".join([*parts, self.model])
 
     def _repr_html_(self) -> str:
-        """Draw it: a bar, the line, and the last words; without style or script it is still text."""
+        """Draw it: a bar, the line, the last words; without style or script it is still text."""
         share = self.done / self.total if self.total else float(self.state == "finished")
         colour = "warn" if self.state == "interrupted" else "brand"
         fallback = "#c05b00" if self.state == "interrupted" else "#1976d2"
@@ -110,6 +110,7 @@ class Throttle:
         self._last = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
+        """Hand `progress` on, unless the last one was told too short a time ago."""
         now = time.monotonic()
         if progress.state == "running" and now - self._last < INTERVAL:
             return
@@ -136,7 +137,7 @@ def _in_notebook() -> bool:
 
 
 class _Display:
-    """One output of the cell, rewritten in place, so that the saved notebook keeps the last state."""
+    """One output of the cell, rewritten in place: the saved notebook keeps the last state."""
 
     def __init__(self) -> None:
         self._handle: Any = None

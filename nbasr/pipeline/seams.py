@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from nbasr.text.joining import join
 from nbasr.transcript.transcript import Segment, Word
@@ -12,8 +13,8 @@ from nbasr.transcript.transcript import Segment, Word
 Interval = tuple[float, float]
 
 REACH = 0.8
-"""How far, in seconds, a model's segment edge is moved to a pause that is seen in the sound. Whisper's
-time marks are off by 0.3 s on average and 0.65 s in one of twenty (measured on the small checkpoint)."""
+"""How far, in seconds, a segment's edge is moved to a pause that is seen in the sound. Whisper's
+time marks are off by 0.3 s on average, by 0.65 s in one of twenty (the small checkpoint)."""
 
 SOONEST_WORDS = 6.0
 """Words a second that an overlap is searched for: twice an ordinary talker's rate."""
@@ -22,7 +23,7 @@ _TOKEN = re.compile(r"[^\W_]", re.UNICODE)
 
 
 def placed(segment: Segment, start: float, stop: float) -> Segment:
-    """Return the segment moved by `start` seconds and kept inside `start` … `stop`, words included."""
+    """Return the segment, moved by `start` seconds and kept inside `start` … `stop`."""
     words = tuple(
         dataclasses.replace(
             word,
@@ -59,7 +60,7 @@ def snapped(segments: Sequence[Segment], speech: Sequence[Interval]) -> list[Seg
         return list(segments)
     starts = [segment.start for segment in segments]
     stops = [segment.stop for segment in segments]
-    pauses = [(left[1], right[0]) for left, right in zip(speech, speech[1:], strict=False)]
+    pauses = [(left[1], right[0]) for left, right in pairwise(speech)]
     free = 0  # pauses before this one are taken: order is kept
     for at in range(len(segments) - 1):
         edge = (stops[at] + starts[at + 1]) / 2
@@ -96,8 +97,8 @@ def without_overlap(
     """Cut back what two chunks both heard in their overlap, by aligning words.
 
     The run of equal words at the end of `left` and the start of `right` is kept once: `left` keeps
-    its words up to the end of the run, `right` those after it. What a chunk heard of a word that its
-    edge cut goes with that. Without such a run nothing is dropped.
+    its words up to the end of the run, `right` those after it. What a chunk heard of a word that
+    its edge cut goes with that. Without such a run nothing is dropped.
 
     Parameters
     ----------

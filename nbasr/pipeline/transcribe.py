@@ -49,12 +49,12 @@ def transcribe(
     Parameters
     ----------
     source
-        Whatever `Recording.open` takes: path, URL, bytes, file object, ``(array, rate)``, Recording.
-        A list of them gives a list of transcripts, all by one resident model.
+        Whatever `Recording.open` takes: path, URL, bytes, file object, ``(array, rate)``, or a
+        Recording. A list of them gives a list of transcripts, all by one resident model.
     model
-        Catalogue name, hub id or local folder. ``"auto"`` (default): a resident model, else the best
-        one already on this machine that fits, else the embedded engine, with a warning. Only a model
-        that is named is ever downloaded.
+        Catalogue name, hub id or local folder. ``"auto"`` (default): a resident model, else the
+        best one already on this machine that fits, else the embedded engine, with a warning. Only
+        a model that is named is ever downloaded.
     language
         Name or ISO code; ``"auto"`` (default) detects it where the model can.
     task
@@ -67,11 +67,11 @@ def transcribe(
         ``"auto"`` (default), ``"cpu"``, ``"cuda"`` or ``"mps"``.
     chunking
         ``"optimal"`` (default), ``"silence"``, ``"vad"``, ``"fixed"``; a strategy such as
-        ``nbasr.chunking.Optimal(max_seconds=20)``, or any object of your own whose ``plan(recording)``
-        returns a `ChunkPlan`; or a finished `ChunkPlan` of this recording.
+        ``nbasr.chunking.Optimal(max_seconds=20)``, or any object of your own whose
+        ``plan(recording)`` returns a `ChunkPlan`; or a finished `ChunkPlan` of this recording.
     max_seconds
-        Longest chunk in seconds; default: what is safe for the model. ``"adaptive"``: 45, 60 or 90 s
-        for recordings up to 30, up to 90 and over 90 min, at most what the model can take.
+        Longest chunk in seconds; default: what is safe for the model. ``"adaptive"``: 45, 60 or
+        90 s for recordings up to 30, up to 90 and over 90 min, at most what the model can take.
     min_seconds
         Chunks shorter than this join a neighbour; default: the strategy's own.
     min_pause
@@ -109,9 +109,25 @@ def transcribe(
     --------
     plan : what this would do, without doing it.
     """
-    given = dict(locals())
-    job = _job(**given)
     told = settings.current().progress if progress is None else progress
+    job = _job(
+        source,
+        model=model,
+        language=language,
+        task=task,
+        prompt=prompt,
+        dtype=dtype,
+        device=device,
+        chunking=chunking,
+        max_seconds=max_seconds,
+        min_seconds=min_seconds,
+        min_pause=min_pause,
+        threshold_db=threshold_db,
+        overlap=overlap,
+        timestamps=timestamps,
+        batch_size=batch_size,
+        channel=channel,
+    )
     transcripts = run(job, manager.engine_for(job.options, job.spec), listener(told))
     return transcripts if job.many else transcripts[0]
 
@@ -135,10 +151,11 @@ def plan(source: Any, **options: Any) -> Job:
     AudioError, ModelError, OptionError
         As `transcribe`.
     """
+    options.pop("progress", None)
     return _job(source, **options)
 
 
-def _job(source: Any, *, chunking: Any = None, progress: Any = None, **given: Any) -> Job:  # noqa: ARG001
+def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
     """Open the recordings, choose the model, cut."""
     name = chunking if isinstance(chunking, str) else None
     options = settings.current().resolve(chunking=name, **given)

@@ -1,0 +1,155 @@
+"""How a recording looks in a notebook: a card with its facts, waveform and a player; a figure."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import lru_cache
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbasr.audio._saving import encode
+from nbasr.audio._words import clock
+from nbasr.audio.levels import Levels
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from nbasr.audio.recording import Recording
+
+_HEARD = 30.0  # s of sound in the card at most
+_BITS_PER_SECOND = 24_000  # 16 kHz mono speech stays clear, and 30 s take 120 kB of the notebook
+_WIDTH, _HEIGHT, _COLUMNS = 1000, 100, 500  # of the drawing, and columns in it
+_FIGURE_COLUMNS = 2000
+_TICKS = 5
+_ABOVE_FLOOR_DB = 8.0  # a frame this near the noise floor has nobody speaking in it, …
+_BELOW_LOUD_DB = 10.0  # … if the recording has louder parts at all: a steady tone is no silence
+_UNHEARD_DB = -65.0  # dBFS; quieter than that is silence anyhow
+
+# Colours of JupyterLab's theme; elsewhere the text's own, and a blue for white and for black.
+_TEXT = "var(--jp-content-font-color1, currentColor)"
+_DIM = "var(--jp-content-font-color2, currentColor)"
+_LINE = "var(--jp-border-color2, rgba(128, 128, 128, 0.5))"
+_WAVE = "var(--jp-brand-color1, #3f88d8)"
+_WARN = "var(--jp-warn-color1, #c77700)"
+
+
+def card(recording: Recording) -> str:
+    """Return the recording as HTML; names and tags in it are text, never markup."""
+    facts = " · ".join(escape(fact) for fact in recording.facts())
+    problems = "".join(
+        f'<div style="color:{_WARN}">&#9888; {escape(problem)}</div>'
+        for problem in recording.problems
+    )
+    style = (
+        f"color:{_TEXT};border:1px solid {_LINE};border-radius:4px;padding:8px 12px;"
+        "max-width:760px;font-family:var(--jp-ui-font-family, sans-serif);font-size:13px"
+    )
+    return (
+        f'<div class="nbasr-recording" style="{style}">'
+        f"<div><strong>{escape(recording.name)}</strong> "
+        f'<span style="color:{_DIM}">{facts}</span></div>{problems}'
+        f"{waveform(recording.levels())}{_player(recording)}</div>"
+    )
+
+
+def described(levels: Levels) -> str:
+    """Return the text alternative of a waveform: length, level and share of silence."""
+    if not len(levels.rms_db):
+        return "Waveform of an empty recording."
+    power = float(np.mean(10 ** (levels.rms_db.astype(np.float64) / 10)))
+    level_db = max(10 * np.log10(power), -100.0)
+    return (
+        f"Waveform of {clock(levels.duration)}: level {level_db:.0f} dBFS, highest peak "
+        f"{levels.peak_db:.0f} dBFS, {100 * silence_share(levels):.0f} % silence."
+    )
+
+
+def silence_share(levels: Levels) -> float:
+    """Return the share of frames in which there is only background."""
+    background = levels.excess_db < _ABOVE_FLOOR_DB
+    background &= levels.rms_db < levels.loud_db - _BELOW_LOUD_DB
+    background |= levels.rms_db < _UNHEARD_DB
+    return float(background.mean()) if len(background) else 0.0
+
+
+def waveform(levels: Levels) -> str:
+    """Return the waveform as inline SVG with a time axis, as high as drawn at its loudest."""
+    envelope = levels.envelope(0.0, levels.duration, _COLUMNS)
+    loudest = max(float(np.abs(envelope).max(initial=0.0)), 1e-3)
+    half = _HEIGHT / 2
+    tops = np.rint(half - envelope[:, 1] / loudest * (half - 2)).astype(int)
+    bottoms = np.rint(half - envelope[:, 0] / loudest * (half - 2)).astype(int)
+    bottoms = np.maximum(bottoms, tops + 1)  # silence is a line, not nothing
+    step = _WIDTH // _COLUMNS
+    outline = [f"{column * step},{top}" for column, top in enumerate(tops)]
+    outline += [f"{column * step},{bottoms[column]}" for column in reversed(range(_COLUMNS))]
+    told = escape(described(levels))
+    times = (levels.duration * tick / (_TICKS - 1) for tick in range(_TICKS))
+    ticks = "".join(f"<span>{clock(time)}</span>" for time in times)
+    return (
+        f'<svg role="img" aria-label="{told}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        'preserveAspectRatio="none" style="display:block;width:100%;height:80px;margin-top:6px">'
+        f'<title>{told}</title><polygon points="{" ".join(outline)}" style="fill:{_WAVE}"/></svg>'
+        f'<div aria-hidden="true" style="display:flex;justify-content:space-between;color:{_DIM};'
+        f'font-size:11px">{ticks}</div>'
+    )
+
+
+def _player(recording: Recording) -> str:
+    """Return an audio element with the first seconds inside it."""
+    sound = _sound(recording)
+    if sound is None:
+        return ""
+    cut = recording.duration > _HEARD
+    note = f"first {_HEARD:g} s of {clock(recording.duration)}" if cut else ""
+    label = escape(f"Play {recording.name}" + (f", {note}" if cut else ""))
+    return (
+        f'<audio controls preload="none" aria-label="{label}" src="data:audio/mpeg;base64,{sound}" '
+        'style="width:100%;height:36px;margin-top:6px"></audio>'
+        + (f'<div style="color:{_DIM};font-size:11px">Plays the {note}.</div>' if cut else "")
+    )
+
+
+@lru_cache(maxsize=16)
+def _sound(recording: Recording) -> str | None:
+    """Return the first seconds as MP3 in base64; None where FFmpeg was built without LAME."""
+    from av.codec.codec import UnknownCodecError
+
+    file = io.BytesIO()
+    try:
+        start = np.asarray(recording.samples[: round(_HEARD * 16000)])
+        encode(start, file, "mp3", "libmp3lame", _BITS_PER_SECOND)
+    except UnknownCodecError:
+        return None
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def figure(recording: Recording) -> go.Figure:
+    """Return the waveform as a Plotly figure, in seconds."""
+    import plotly.graph_objects as go
+
+    levels = recording.levels()
+    columns = max(min(_FIGURE_COLUMNS, recording.levels().samples), 1)
+    envelope: NDArray[np.float32] = levels.envelope(0.0, levels.duration, columns).round(4)
+    times = (np.arange(columns) * (levels.duration / columns)).round(3)
+    shared = {"x": times, "mode": "lines", "line": {"width": 0.5, "color": "#3f88d8"}}
+    drawn = go.Figure(
+        [
+            go.Scatter(y=envelope[:, 0], name="lowest", **shared),
+            go.Scatter(y=envelope[:, 1], name="highest", fill="tonexty", **shared),
+        ]
+    )
+    drawn.update_layout(
+        title=escape(f"{recording.name}, {clock(recording.duration)}"),
+        xaxis_title="seconds",
+        yaxis_title="amplitude",
+        yaxis_range=[-1, 1],
+        showlegend=False,
+        height=260,
+        margin={"l": 60, "r": 20, "t": 50, "b": 45},
+    )
+    return drawn
