@@ -1,4 +1,4 @@
-"""How a recording looks in a notebook: a card with its facts, waveform and a player; a figure."""
+"""How a recording looks in a notebook: a card with its facts, its waveform and a player."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbasr.audio._saving import encode
 from nbasr.audio._words import clock
 from nbasr.audio.levels import Levels
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from nbasr.audio.recording import Recording
 
 _HEARD = 30.0  # s of sound in the card at most
 _BITS_PER_SECOND = 24_000  # 16 kHz mono speech stays clear, and 30 s take 120 kB of the notebook
 _WIDTH, _HEIGHT, _COLUMNS = 1000, 100, 500  # of the drawing, and columns in it
-_FIGURE_COLUMNS = 2000
 _TICKS = 5
 _ABOVE_FLOOR_DB = 8.0  # a frame this near the noise floor has nobody speaking in it, …
 _BELOW_LOUD_DB = 10.0  # … if the recording has louder parts at all: a steady tone is no silence
@@ -126,30 +122,3 @@ def _sound(recording: Recording) -> str | None:
     except UnknownCodecError:
         return None
     return base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def figure(recording: Recording) -> go.Figure:
-    """Return the waveform as a Plotly figure, in seconds."""
-    import plotly.graph_objects as go
-
-    levels = recording.levels()
-    columns = max(min(_FIGURE_COLUMNS, recording.levels().samples), 1)
-    envelope: NDArray[np.float32] = levels.envelope(0.0, levels.duration, columns).round(4)
-    times = (np.arange(columns) * (levels.duration / columns)).round(3)
-    shared = {"x": times, "mode": "lines", "line": {"width": 0.5, "color": "#3f88d8"}}
-    drawn = go.Figure(
-        [
-            go.Scatter(y=envelope[:, 0], name="lowest", **shared),
-            go.Scatter(y=envelope[:, 1], name="highest", fill="tonexty", **shared),
-        ]
-    )
-    drawn.update_layout(
-        title=escape(f"{recording.name}, {clock(recording.duration)}"),
-        xaxis_title="seconds",
-        yaxis_title="amplitude",
-        yaxis_range=[-1, 1],
-        showlegend=False,
-        height=260,
-        margin={"l": 60, "r": 20, "t": 50, "b": 45},
-    )
-    return drawn

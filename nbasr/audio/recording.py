@@ -220,9 +220,9 @@ class Recording:
 
     def plot(self) -> go.Figure:
         """Return a static Plotly figure of the waveform over seconds."""
-        from nbasr.audio import _show
+        from nbasr.audio._figure import figure
 
-        return _show.figure(self)
+        return figure(self)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the sound, mono 16 kHz with 16 bits, as WAV or FLAC.

@@ -134,4 +134,6 @@ def long_meeting(minutes: float = 60, seed: int = 0) -> tuple[Recording, Referen
     file, truth = build(
         open("meeting").samples, reference("meeting"), minutes, seed, cache_folder() / "samples"
     )
-    return Recording.open(file), truth
+    recording = Recording.open(file)
+    recording.name = f"long meeting of {minutes:g} min"  # the file is called by its content
+    return recording, truth
