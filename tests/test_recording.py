@@ -492,16 +492,3 @@ def test_one_clip_in_five_formats_has_one_length_and_level(data: Path) -> None:
     assert len(opened) >= 4
     levels = [np.sqrt(np.mean(recording.read().astype(np.float64) ** 2)) for recording in opened]
     assert max(levels) / min(levels) < 1.05
-
-
-def test_a_plot_keeps_a_still_picture_for_pages_without_plotly(monkeypatch):
-    import plotly.io
-    from IPython.utils.capture import capture_output
-
-    monkeypatch.setattr(plotly.io.renderers, "default", "plotly_mimetype")  # as in Jupyter
-    figure = nbasr.samples.open("meeting").plot()
-    with capture_output() as captured:
-        figure._ipython_display_()
-    (shown,) = captured.outputs
-    assert "application/vnd.plotly.v1+json" in shown.data
-    assert "<svg" in shown.data["text/html"]

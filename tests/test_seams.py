@@ -52,27 +52,28 @@ def test_placing_moves_times_and_keeps_them_inside_the_chunk():
 def test_words_heard_twice_in_an_overlap_are_told_once():
     left = spoken((0.0, 10.0, "we need eight of them by Friday mor"))
     right = spoken((8.0, 18.0, "them by friday morning at the latest"))
-    before, after = without_overlap(left, right, 2.0)
-    assert before[0].text == "we need eight of them by Friday"
-    assert after[0].text == "morning at the latest"
+    before, after = without_overlap(left, right, (8.0, 10.0))
+    text = " ".join(segment.text for segment in [*before, *after])
+    assert text.casefold() == "we need eight of them by friday morning at the latest"
     assert after[0].start >= before[-1].stop
 
 
 def test_an_overlap_in_chinese_is_aligned_by_characters():
     before, after = without_overlap(
-        spoken((0.0, 10.0, "今天天气很好我们")), spoken((8.0, 18.0, "很好我们去公园")), 2.0
+        spoken((0.0, 10.0, "今天天气很好我们")), spoken((8.0, 18.0, "很好我们去公园")), (8.0, 10.0)
     )
     assert before[0].text + after[0].text == "今天天气很好我们去公园"
 
 
 def test_nothing_is_dropped_when_an_overlap_shares_no_word():
     left, right = spoken((0.0, 10.0, "alpha beta")), spoken((8.0, 18.0, "gamma delta"))
-    assert without_overlap(left, right, 2.0) == (left, right)
+    before, after = without_overlap(left, right, (8.0, 10.0))
+    assert [segment.text for segment in [*before, *after]] == ["alpha beta", "gamma delta"]
 
 
 def test_a_chunk_heard_wholly_before_leaves_nothing_behind():
     before, after = without_overlap(
-        spoken((0.0, 10.0, "one two three")), spoken((8.0, 10.0, "two three")), 2.0
+        spoken((0.0, 10.0, "one two three")), spoken((8.0, 10.0, "two three")), (8.0, 10.0)
     )
     assert [segment.text for segment in before] == ["one two three"]
     assert after == []
@@ -86,7 +87,34 @@ def test_overlap_never_loses_what_only_one_chunk_heard(head, shared, tail):
     head, tail = [w + "1" for w in head], [w + "2" for w in tail]
     left = spoken((0.0, 10.0, " ".join(head + shared)))
     right = spoken((8.0, 18.0, " ".join(shared + tail)))
-    before, after = without_overlap(left, right, 3.0)
+    before, after = without_overlap(left, right, (7.0, 10.0))
     text = " ".join(segment.text for segment in [*before, *after])
     assert text.startswith(" ".join(head))
     assert text.endswith(" ".join(tail))
+
+
+def test_a_word_misheard_at_either_edge_is_taken_from_the_other_side():
+    before, after = without_overlap(
+        spoken((20.0, 31.0, "welcome to our studio need")),
+        spoken((30.0, 36.0, "to hours studio meeting today")),
+        (30.0, 31.0),
+    )
+    text = " ".join(segment.text for segment in [*before, *after])
+    assert text == "welcome to our studio meeting today"
+
+
+def test_a_scrap_inside_the_overlap_that_the_other_side_heard_whole_is_dropped():
+    before, after = without_overlap(
+        spoken((33.2, 35.2, "then the cables and the speakers")),
+        spoken((35.0, 35.2, "is"), (38.3, 40.7, "see you next week")),
+        (35.0, 36.0),
+    )
+    assert [segment.text for segment in [*before, *after]] == [
+        "then the cables and the speakers",
+        "see you next week",
+    ]
+
+
+def test_speech_inside_the_overlap_that_only_one_side_heard_is_kept():
+    left, right = spoken((30.0, 34.0, "hello")), spoken((35.2, 35.8, "yes"), (37.0, 39.0, "well"))
+    assert without_overlap(left, right, (35.0, 36.0)) == (left, right)

@@ -13,6 +13,9 @@ from nbasr.engines.base import Recognition
 from nbasr.pipeline.seams import placed
 from nbasr.text.joining import join
 
+WRONG = frozenset({"truncated", "repetition"})
+"""Flags of an answer that is not taken: its token budget was used up, or it runs in circles."""
+
 SHORTEST = 1.0
 """Seconds below which a chunk is not cut again: a second holds two or three words, which no model's
 token budget is too small for, so the answer runs away for another reason."""
@@ -25,12 +28,12 @@ def rescued(
     levels: Levels,
     again: Callable[[float, float], Recognition],
 ) -> Recognition:
-    """Recognise a chunk anew in two parts, and those in two, until no answer is cut short.
+    """Recognise a chunk anew in two parts, and those in two, until no answer is flagged.
 
     Parameters
     ----------
     found
-        The answer for the whole chunk, flagged ``"truncated"``.
+        The answer for the whole chunk.
     start, stop
         The chunk, in seconds.
     levels
@@ -41,10 +44,10 @@ def rescued(
     Returns
     -------
     Recognition
-        With times from the chunk's start. Still flagged ``"truncated"`` if even parts shorter than
-        `SHORTEST` were cut short.
+        With times from the chunk's start; `found` itself where nothing is `WRONG` with it. Still
+        flagged if even parts too short to be cut again were wrong.
     """
-    if "truncated" not in found.flags or stop - start < 2 * SHORTEST:
+    if not WRONG & set(found.flags) or stop - start < 2 * SHORTEST:
         return found
     middle = best_cut(levels, start, stop)
     parts = []

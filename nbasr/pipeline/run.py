@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nbasr.chunking import Chunk
 from nbasr.engines.base import Recognition, Request
-from nbasr.pipeline.guards import rescued
+from nbasr.pipeline.guards import WRONG, rescued
 from nbasr.pipeline.job import Item, Job
 from nbasr.pipeline.progress import Listener, Progress, clock
 from nbasr.pipeline.seams import Interval, placed, snapped, without_overlap
@@ -85,9 +85,7 @@ def _request(job: Job, recording: int, chunk: Chunk) -> Request:
 
 
 def _rescued(job: Job, engine: Engine, item: Item, found: Recognition) -> Recognition:
-    """Do a chunk again in halves when its text did not fit into the model's token budget."""
-    if "truncated" not in found.flags:
-        return found
+    """Do a chunk again in parts when its answer was cut short or went round in circles."""
 
     def again(start: float, stop: float) -> Recognition:
         (result,) = engine.recognize([_request(job, item.recording, Chunk(start, stop))])
@@ -114,8 +112,11 @@ def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
                 f"interrupted: {clock(seconds)} of {clock(total)} recognised; run it again for the "
                 "rest"
             )
-        if any("truncated" in result.flags for result in found.values()):
-            notes.append("the model's answer was cut short in places; try a smaller max_seconds")
+        if any(WRONG & set(result.flags) for result in found.values()):
+            notes.append(
+                "in places the model's answer was cut short or went round in circles, even in "
+                "short pieces; they are marked"
+            )
         made.append(
             Transcript(
                 segments=tuple(_segments(plan.chunks, plan.speech, found)),
@@ -151,7 +152,8 @@ def _segments(
             [_labelled(placed(s, chunk.start, chunk.stop), result) for s in result.segments], inside
         )
         if chunk.overlap:
-            before, here = without_overlap(before, here, chunk.overlap)
+            shared = (chunk.start, chunk.start + chunk.overlap)
+            before, here = without_overlap(before, here, shared)
         laid, before = laid + before, here
     return laid + before
 

@@ -16,8 +16,10 @@ REACH = 0.8
 """How far, in seconds, a segment's edge is moved to a pause that is seen in the sound. Whisper's
 time marks are off by 0.3 s on average, by 0.65 s in one of twenty (the small checkpoint)."""
 
-SOONEST_WORDS = 6.0
+FASTEST_WORDS = 6.0
 """Words a second that an overlap is searched for: twice an ordinary talker's rate."""
+
+_HAIR = 0.05  # s, within which times count as equal
 
 _TOKEN = re.compile(r"[^\W_]", re.UNICODE)
 
@@ -92,37 +94,47 @@ def snapped(segments: Sequence[Segment], speech: Sequence[Interval]) -> list[Seg
 
 
 def without_overlap(
-    left: Sequence[Segment], right: Sequence[Segment], overlap: float
+    left: Sequence[Segment], right: Sequence[Segment], shared: Interval
 ) -> tuple[list[Segment], list[Segment]]:
-    """Cut back what two chunks both heard in their overlap, by aligning words.
+    """Cut back what two chunks both heard in their overlap.
 
-    The run of equal words at the end of `left` and the start of `right` is kept once: `left` keeps
-    its words up to the end of the run, `right` those after it. What a chunk heard of a word that
-    its edge cut goes with that. Without such a run nothing is dropped.
+    The words at the end of `left` are aligned with those at the start of `right`; at the middle one
+    of the words that agree, one side ends and the other goes on, so that what each misheard at its
+    own edge is gone. Where no words agree, a segment that lies wholly inside the overlap is dropped
+    on the side whose edge it touches, if the other side heard something then.
 
     Parameters
     ----------
     left, right
         Segments of two chunks that follow each other, in absolute seconds.
-    overlap
-        Seconds that both chunks hold.
+    shared
+        Start and stop of the overlap, in seconds.
 
     Returns
     -------
     tuple of list of Segment
         Both sides without the repeated words; a segment left without words is gone.
     """
-    most = max(1, round(overlap * SOONEST_WORDS))
+    start, stop = shared
+    most = max(1, round((stop - start) * FASTEST_WORDS))
     ours = [token for segment in left for token in _tokens(segment.text)]
     theirs = [token for segment in right for token in _tokens(segment.text)]
-    tail = [_plain(token) for token in ours[-most:]]
-    head = [_plain(token) for token in theirs[:most]]
-    run = _shared(tail, head)
-    if run is None:
-        return list(left), list(right)
-    drop_left, drop_right = run
-    kept_left = _dropped(list(left), drop_left, at_end=True)
-    kept_right = _dropped(list(right), drop_right, at_end=False)
+    tail, head = ours[-most:], theirs[:most]
+    pairs = _agreeing([_plain(token) for token in tail], [_plain(token) for token in head])
+    kept_left, kept_right = list(left), list(right)
+    if pairs:
+        i, j = pairs[len(pairs) // 2]
+        kept_left = _dropped(kept_left, len(tail) - i - 1, at_end=True)
+        kept_right = _dropped(kept_right, j + 1, at_end=False)
+    else:
+        while kept_left and kept_right and kept_right[0].stop <= stop + _HAIR:
+            if kept_right[0].start >= kept_left[-1].stop - _HAIR:
+                break  # nothing was heard on the left at that time
+            kept_right.pop(0)
+        while kept_left and kept_right and kept_left[-1].start >= start - _HAIR:
+            if kept_left[-1].stop <= kept_right[0].start + _HAIR:
+                break
+            kept_left.pop()
     edge = kept_left[-1].stop if kept_left else 0.0
     return kept_left, [
         dataclasses.replace(segment, start=max(segment.start, min(edge, segment.stop)))
@@ -130,31 +142,35 @@ def without_overlap(
     ]
 
 
-def _shared(tail: Sequence[object], head: Sequence[object]) -> tuple[int, int] | None:
-    """Find what the end of one chunk and the start of the next have in common.
+def _agreeing(tail: Sequence[object], head: Sequence[object]) -> list[tuple[int, int]]:
+    """Align the end of one list with the start of another; return the places that are equal.
 
-    A chunk hears a word or two wrong at its edge, so the run of equal words need not reach it; but
-    the more words a run would throw away, the longer it has to be.
-
-    Returns
-    -------
-    tuple of int, or None
-        How many words to drop at the end of `tail` and at the start of `head`; None if no run of
-        equal words is at least as long as what lies between it and the edges.
+    Overlap alignment by dynamic programming (as for reads of a genome): a word that agrees counts
+    2, one that differs or is missing on one side -1; the start of `tail` and the end of `head` are
+    free. Nothing is returned unless the best alignment counts more than 0.
     """
-    best, found = 0, None
-    for i in range(len(tail)):
-        for j in range(len(head)):
-            size = 0
-            while (
-                i + size < len(tail) and j + size < len(head) and tail[i + size] == head[j + size]
-            ):
-                size += 1
-            after = len(tail) - (i + size)
-            gain = size - after - j
-            if size and gain >= 0 and (found is None or gain > best):
-                best, found = gain, (after, j + size)
-    return found
+    rows, columns = len(tail) + 1, len(head) + 1
+    score = [[-j for j in range(columns)]] + [[0] * columns for _ in tail]
+    for i in range(1, rows):
+        for j in range(1, columns):
+            score[i][j] = max(
+                score[i - 1][j - 1] + (2 if tail[i - 1] == head[j - 1] else -1),
+                score[i - 1][j] - 1,
+                score[i][j - 1] - 1,
+            )
+    i, j = rows - 1, max(range(columns), key=lambda column: score[-1][column])
+    pairs = []
+    while j and i:
+        same = tail[i - 1] == head[j - 1]
+        if score[i][j] == score[i - 1][j - 1] + (2 if same else -1):
+            i, j = i - 1, j - 1
+            if same:
+                pairs.append((i, j))
+        elif score[i][j] == score[i - 1][j] - 1:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
 
 
 def _dropped(segments: list[Segment], count: int, *, at_end: bool) -> list[Segment]:
