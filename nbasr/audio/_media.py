@@ -26,7 +26,7 @@ _FORMATS = (  # demuxers that read one file and nothing else: no playlists, devi
 _OPTIONS = {
     "format_whitelist": ",".join(_FORMATS.split()),
     "protocol_whitelist": "none",  # nothing but the bytes that are handed over
-    "max_size": str(1 << 20),  # of a packet of plain samples: one call per MB, not per 4 kB
+    "max_size": str(1 << 18),  # of a packet of plain samples, in place of 4 kB
 }
 _PLAYLISTS = (b"#extm3u", b"ffconcat", b"[playlist]", b"<asx", b"<smil", b"<mpd", b"<playlist")
 _OTHERS = {

@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from nbasr.audio import _media
 from nbasr.audio._words import reason
@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 20  # of a block of decoded samples, all channels
 _WAITING = 4  # blocks between the threads
 _INDEPENDENT = ("flac",)  # decoders slower than the other thread, of packets that stand alone
-_BATCH = 16  # of such packets
+_BATCH = 16  # packets
 _MOST_PLANES = 7  # PyAV looks for the end of the list of planes in its ninth place: not its own
 _JITTER = 0.1  # s between a frame's time and where it would go, in containers that round times
 _LONGEST_GAP = 60.0  # s that are filled with silence where no length is declared to compare with
+
+_Made: TypeAlias = "tuple[list[AudioFrame], int, int]"
+"""Frames, how many packets they were in, and how many packets were damaged."""
 
 
 class Reader:
@@ -96,70 +99,80 @@ class Reader:
             self._queue.put(error)
 
     def _gathered(self) -> Iterator[AudioFrame | float]:
-        """Gather frames into blocks; a change of their form, or a gap, ends a block."""
+        """Gather frames into blocks; a change of their form, or a gap, ends a block.
+
+        An hour has 140,000 frames: what is asked of each of them adds up.
+        """
         import av
 
-        fifo, form = av.AudioFifo(), None
-        length = 0
+        fifo, channels, length, held = av.AudioFifo(), 0, 0, 0
         for frame in self._frames():
-            if isinstance(frame, float):
-                if (rest := fifo.read()) is not None:
-                    yield rest
-                yield frame
-                continue
-            found = (frame.format.name, frame.layout.nb_channels, frame.sample_rate)
-            if found != form:
-                if (rest := fifo.read()) is not None:
-                    yield rest
-                fifo, form = av.AudioFifo(), found
-                length = _block_samples(frame)
-            if frame.samples >= length and not fifo.samples:
-                yield frame
-                continue
+            samples = frame.samples
+            gap = self._gap_before(frame.pts, samples / frame.sample_rate)
             frame.pts = None  # the fifo insists on unbroken times otherwise
-            fifo.write(frame)
-            if fifo.samples >= length and (block := fifo.read()) is not None:
-                yield block
-        if (rest := fifo.read()) is not None:
-            yield rest
+            changed = frame.layout.nb_channels != channels
+            if not (gap or changed):
+                try:
+                    fifo.write(frame)
+                    held += samples
+                except ValueError:  # another format or rate than before
+                    changed = True
+            if gap or changed or held >= length:
+                if (block := fifo.read()) is not None:
+                    yield block
+                held = 0
+            if gap:
+                yield gap
+            if changed:
+                fifo, channels = av.AudioFifo(), frame.layout.nb_channels
+                length = _block_samples(frame)
+            if gap or changed:
+                fifo.write(frame)
+                held = samples
+        if (block := fifo.read()) is not None:
+            yield block
 
-    def _frames(self) -> Iterator[AudioFrame | float]:
-        """Give every frame, and before it what silence belongs there in seconds."""
+    def _frames(self) -> Iterator[AudioFrame]:
+        """Give every frame, its channels in no more planes than PyAV can tell."""
         import av
 
-        packer: av.AudioResampler | None = None
         several = self._stream.codec_context.name in _INDEPENDENT and (os.cpu_count() or 1) > 1
-        for frames, damaged in self._side_by_side() if several else self._in_turn():
+        packer: av.AudioResampler | None = None
+        for frames, packets, damaged in self._side_by_side() if several else self._in_turn():
+            self.packets += packets
             self.damaged += damaged
             for frame in frames:
-                if gap := self._gap_before(frame):
-                    yield gap
-                if frame.format.is_planar and frame.layout.nb_channels > _MOST_PLANES:
+                if frame.layout.nb_channels > _MOST_PLANES and frame.format.is_planar:
                     packer = packer or av.AudioResampler(format=frame.format.name[:-1])
                     yield from packer.resample(frame)
                 else:
                     yield frame
 
-    def _packets(self) -> Iterator[Packet[AudioStream]]:
+    def _batches(self) -> Iterator[list[Packet[AudioStream]]]:
         """Give the stream's packets, up to where the container is broken."""
         import av.error
 
+        batch: list[Packet[AudioStream]] = []
+        first = True
         try:
             for packet in self._container.demux(self._stream):
-                if packet.size:
-                    self.packets += 1
-                    if self.packets == 1:
-                        _media.check_lock(packet, self._name)
-                yield packet
+                if first:
+                    _media.check_lock(packet, self._name)
+                    first = False
+                batch.append(packet)
+                if len(batch) == _BATCH:
+                    yield batch
+                    batch = []
         except av.error.FFmpegError:
             self.packets += 1
             self.damaged += 1
+        yield batch
 
-    def _in_turn(self) -> Iterator[tuple[list[AudioFrame], int]]:
-        for packet in self._packets():
-            yield _decode(self._stream.codec_context, [packet])
+    def _in_turn(self) -> Iterator[_Made]:
+        for batch in self._batches():
+            yield _decode(self._stream.codec_context, batch)
 
-    def _side_by_side(self) -> Iterator[tuple[list[AudioFrame], int]]:
+    def _side_by_side(self) -> Iterator[_Made]:
         """Decode batches of packets in two threads, for codecs whose packets stand alone.
 
         FFmpeg's own frame threads pass on packet by packet, which takes 10 % more processor time.
@@ -168,55 +181,52 @@ class Reader:
 
         with contextlib.ExitStack() as stack:
             workers = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(2)]
-            codecs = []
+            decoders = []
             for _ in workers:
-                codec = av.CodecContext.create(self._stream.codec_context.name, "r")
-                codec.extradata = self._stream.codec_context.extradata
-                codecs.append(cast("AudioCodecContext", codec))
-            waiting: deque[Future[tuple[list[AudioFrame], int]]] = deque()
-            turns = itertools.cycle(zip(workers, codecs, strict=True))
-            packets = (packet for packet in self._packets() if packet.size)
-            while batch := list(itertools.islice(packets, _BATCH)):
-                worker, decoder = next(turns)
-                waiting.append(worker.submit(_decode, decoder, batch))
+                decoder = av.CodecContext.create(self._stream.codec_context.name, "r")
+                decoder.extradata = self._stream.codec_context.extradata
+                decoders.append(cast("AudioCodecContext", decoder))
+            waiting: deque[Future[_Made]] = deque()
+            turns = itertools.cycle(zip(workers, decoders, strict=True))
+            for batch, (worker, turn) in zip(self._batches(), turns, strict=False):
+                whole = [packet for packet in batch if packet.size]  # an empty one ends a decoder
+                waiting.append(worker.submit(_decode, turn, whole))
                 if len(waiting) > len(workers):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _gap_before(self, frame: AudioFrame) -> float:
-        """Return how much silence belongs before a frame, in seconds.
+    def _gap_before(self, pts: int | None, length: float) -> float:
+        """Return how much silence belongs before a frame of this length, in seconds.
 
         Damaged packets leave gaps, and so do recorders that write nothing while nobody speaks.
         Without the silence, all times after the gap would be wrong.
         """
         gap = 0.0
-        if frame.pts is not None and self._tick:
-            at = frame.pts * self._tick
+        if pts is not None and self._tick:
+            at = pts * self._tick
             if self._next is None:
                 self._next = self._start = at
             gap = at - self._next
             if gap < _JITTER or at - self._start > self._latest or gap > self._longest:
                 gap = 0.0
         if self._next is not None:
-            self._next += gap + frame.samples / frame.sample_rate
+            self._next += gap + length
         return gap
 
 
-def _decode(
-    codec: AudioCodecContext, packets: list[Packet[AudioStream]]
-) -> tuple[list[AudioFrame], int]:
-    """Return the frames in packets, and how many packets are damaged."""
+def _decode(codec: AudioCodecContext, batch: list[Packet[AudioStream]]) -> _Made:
     import av.error
 
     frames: list[AudioFrame] = []
-    damaged = 0
-    for packet in packets:
+    packets = damaged = 0
+    for packet in batch:
+        packets += packet.size > 0
         try:
             frames += codec.decode(packet)
         except av.error.FFmpegError:
             damaged += packet.size > 0
-    return frames, damaged
+    return frames, packets, damaged
 
 
 def _block_samples(frame: AudioFrame) -> int:
