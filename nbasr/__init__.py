@@ -23,6 +23,7 @@ _HOME = {
     "Recording": "nbasr.audio.recording",
     "convert": "nbasr.audio.convert",
     "probe": "nbasr.audio.recording",
+    "prepare": "nbasr.audio.prepare:",
     "samples": "nbasr.audio.samples:",
     "chunking": "nbasr.chunking:",
     "models": "nbasr.models:",

@@ -30,6 +30,17 @@ Examples
   nbasr transcribe talks/*.mp3 --format srt,txt --out subtitles"""
 
 
+_LAB_MANUAL = """\
+nbasr lab [options]
+
+Start JupyterLab on the folder notebooks, if there is one here, or on this folder. The options are
+JupyterLab's own: jupyter lab --help lists them.
+
+Examples
+  nbasr lab
+  nbasr lab --no-browser --port=8899"""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code.
 
@@ -62,6 +73,8 @@ def _run(typed: list[str]) -> int:
     if name == "--version":
         print(f"nbasr {__version__}")
         return 0
+    if name in ("transcribe", "doctor") and "--version" in rest:
+        raise OptionError(f"nbasr {name} has no version of its own; did you mean nbasr --version?")
     if name == "transcribe":
         from nbasr._commands.files import run
 
@@ -96,6 +109,9 @@ def _doctor(rest: list[str]) -> int:
 
 
 def _lab(rest: list[str]) -> int:
+    if rest and rest[0] in ("-h", "--help"):
+        print(_LAB_MANUAL)
+        return 0
     if importlib.util.find_spec("jupyterlab") is None:
         raise NbasrError('JupyterLab is not installed; pip install "nbasr[lab]" brings it.')
     from jupyterlab.labapp import LabApp

@@ -14,8 +14,8 @@ class NbasrError(Exception):
     """
 
     def _render_traceback_(self) -> list[str]:
-        """Give IPython the one line to show in place of a traceback."""
-        return [f"{type(self).__name__}: {self}"]
+        """Give IPython the line, and any notes, to show in place of a traceback."""
+        return [f"{type(self).__name__}: {self}", *getattr(self, "__notes__", ())]
 
 
 class AudioError(NbasrError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import os
 import tomllib
 import types
@@ -149,13 +150,16 @@ class Declared:
     def parse(self, text: str) -> Any:
         """Turn what a person typed into a value.
 
+        ``"auto"`` stays a word, for `check` to turn into None: in a call None says nothing, and
+        ``auto`` undoes what is set.
+
         Raises
         ------
         OptionError
             If the text is no such value.
         """
         if self.optional and text.strip().lower() in ("", "auto", "none"):
-            return None
+            return "auto"
         if text in self.words:
             return text
         if self.kind is bool:
@@ -181,10 +185,11 @@ class Declared:
             return None
         if isinstance(value, str) and value.lower() == "auto" and self.optional:
             return None
-        if value in self.words and isinstance(value, str):
+        if isinstance(value, str) and value in self.words:
             return value
-        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+        wanted = {float: numbers.Real, int: numbers.Integral}.get(self.kind)
+        if wanted is not None and isinstance(value, wanted) and not isinstance(value, bool):
+            value = self.kind(value)  # numpy's numbers become plain ones
         if not isinstance(value, self.kind) or (self.kind is not bool and isinstance(value, bool)):
             names = {str: "text", float: "a number", int: "a whole number", bool: "True or False"}
             raise OptionError(f"{self.name} takes {names[self.kind]}, not {value!r}.")

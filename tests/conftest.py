@@ -30,11 +30,10 @@ def assets() -> Path:
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """Return the folder of real speech; skip where it is not, unless NBASR_DATA says it must be."""
+    """Return the folder of real speech that NBASR_DATA names; skip where it is not set."""
     chosen = os.environ.get("NBASR_DATA")
-    folder = Path(chosen) if chosen else ROOT.parent / "shared" / "data"
-    if (folder / "speech" / "MANIFEST.json").is_file():
-        return folder
-    if chosen:
+    if not chosen:
+        pytest.skip("needs the speech data set: set NBASR_DATA to its folder")
+    if not (Path(chosen) / "speech" / "MANIFEST.json").is_file():
         pytest.fail(f"NBASR_DATA is {chosen}, but there is no speech/MANIFEST.json in it.")
-    pytest.skip("needs the speech data set: set NBASR_DATA to its folder")
+    return Path(chosen)

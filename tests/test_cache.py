@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,26 +105,75 @@ def test_a_large_file_known_by_its_content_stops_decoding(
     assert entries(folder) == [first.fingerprint]
 
 
-def test_what_was_not_used_for_longest_goes_first(folder: Path) -> None:
-    limits = settings.current()
-    before = limits.cache_gb
+@pytest.fixture
+def limits() -> Iterator[settings.Options]:
+    """Return the options, to set ``cache_gb``; it is put back."""
+    options = settings.current()
+    before = options.cache_gb
+    yield options
+    options.cache_gb = before
+
+
+def opened_and_let_go(hertz: int) -> str:
+    """Put a recording of 64 kB into the cache that nothing holds any more; return its entry."""
+    return Recording.open((tone(2.0, 16000, hertz), 16000)).fingerprint
+
+
+def test_what_was_not_used_for_longest_goes_first(folder: Path, limits: settings.Options) -> None:
+    limits.cache_gb = 220e3 / 1e9  # room for three
     opened = []
-    try:
-        limits.cache_gb = 220e3 / 1e9  # room for three of 64 kB
-        for number in range(3):
-            opened.append(Recording.open((tone(2.0, 16000, 300 + number), 16000)))
-            about = folder / opened[-1].fingerprint / "about.json"
-            age(about, 1000 - number)
-        Recording.open((tone(2.0, 16000, 300), 16000))  # uses the oldest
-        newest = Recording.open((tone(2.0, 16000, 900), 16000))
-        kept = [opened[0], opened[2], newest]
-        assert entries(folder) == sorted(recording.fingerprint for recording in kept)
-        limits.cache_gb = 0.0
-        last = Recording.open((tone(2.0, 16000, 1000), 16000))
-        assert entries(folder) == [last.fingerprint]  # never the one just made
-        assert len(last.read()) == 32000
-    finally:
-        limits.cache_gb = before
+    for number in range(3):
+        opened.append(opened_and_let_go(300 + number))
+        age(folder / opened[-1] / "about.json", 1000 - number)
+    opened_and_let_go(300)  # uses the oldest
+    newest = opened_and_let_go(900)
+    assert entries(folder) == sorted([opened[0], opened[2], newest])
+    limits.cache_gb = 0.0
+    last = Recording.open((tone(2.0, 16000, 1000), 16000))
+    assert entries(folder) == [last.fingerprint]  # never the one just made
+    assert len(last.read()) == 32000
+
+
+def test_what_is_still_in_use_stays_however_small_the_cache(
+    folder: Path, limits: settings.Options
+) -> None:
+    limits.cache_gb = 0.0
+    opened = [Recording.open((tone(2.0, 16000, hertz), 16000)) for hertz in (300, 400)]
+    opened[0] = pickle.loads(pickle.dumps(opened[0]))  # holds it as well
+    third = Recording.open((tone(2.0, 16000, 500), 16000))
+    assert [len(recording.read()) for recording in (*opened, third)] == [32000] * 3
+    del opened, third
+    last = opened_and_let_go(600)
+    assert entries(folder) == [last]
+
+
+def test_a_damaged_entry_goes_first(folder: Path, limits: settings.Options) -> None:
+    limits.cache_gb = 150e3 / 1e9  # room for two
+    damaged, whole = opened_and_let_go(300), opened_and_let_go(400)
+    (folder / damaged / "about.json").unlink()
+    age(folder / whole / "about.json", 1000)
+    newest = opened_and_let_go(500)
+    assert entries(folder) == sorted([whole, newest])
+
+
+def test_an_entry_that_the_system_keeps_stays_whole(
+    folder: Path, limits: settings.Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits.cache_gb = 150e3 / 1e9  # room for two
+    opened = [opened_and_let_go(hertz) for hertz in (300, 400)]
+    for number, name in enumerate(opened):
+        age(folder / name / "about.json", 1000 - number)
+    rename = Path.rename
+
+    def refused(path: Path, target: Path) -> Path:
+        if path.name == opened[0]:  # as Windows does with what is mapped
+            raise PermissionError(13, "in use", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    newest = opened_and_let_go(500)
+    assert entries(folder) == sorted([opened[0], newest])  # the next older one makes the room
+    assert entries(folder / opened[0]) == ["about.json", "levels.npz", "sound.wav"]
 
 
 def test_a_recording_survives_its_eviction(folder: Path, tmp_path: Path) -> None:
@@ -235,16 +285,13 @@ def test_an_interrupt_leaves_nothing_behind(folder: Path, monkeypatch: pytest.Mo
     assert entries(folder) == []
 
 
-def test_notes_of_files_go_with_their_entries(folder: Path, tmp_path: Path) -> None:
+def test_notes_of_files_go_with_their_entries(
+    folder: Path, tmp_path: Path, limits: settings.Options
+) -> None:
     Recording.open(age(encode(tmp_path / "x.flac", "flac")))
     assert len(list((tmp_path / "cache" / "seen").iterdir())) == 1
-    limits = settings.current()
-    before = limits.cache_gb
-    try:
-        limits.cache_gb = 0.0
-        Recording.open((tone(1.0, 16000), 16000))
-    finally:
-        limits.cache_gb = before
+    limits.cache_gb = 0.0
+    Recording.open((tone(1.0, 16000), 16000))
     assert list((tmp_path / "cache" / "seen").iterdir()) == []
 
 
@@ -262,3 +309,44 @@ def test_a_file_that_grows_while_it_is_read_is_refused(
     monkeypatch.setattr(decode.Writer, "finish", growing)
     with pytest.raises(AudioError, match=r"x\.wav changed while it was read; open it when it is"):
         Recording.open(path)
+
+
+def mapped(path: Path) -> Path:
+    """Write a file that is used as it is: mono, 16 kHz, PCM16."""
+    return encode(path, sound=speechlike(30.0, 16000), rate=16000, layout="mono")
+
+
+def test_a_file_used_as_it_is_and_cut_short_since_is_told_not_fatal(
+    folder: Path, tmp_path: Path
+) -> None:
+    path = mapped(tmp_path / "x.wav")
+    code = (
+        "import os, sys, nbasr\n"
+        "recording = nbasr.Recording.open(sys.argv[1])\n"
+        "recording.samples[320000], recording.read(20, 21)\n"
+        "os.truncate(sys.argv[1], 44)\n"
+        "for use in (lambda: recording.read(20, 21), lambda: recording.samples[320000]):\n"
+        "    try:\n"
+        "        use()\n"
+        "    except nbasr.errors.AudioError as error:\n"
+        "        print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "x.wav was changed since it was opened; open it again.\n" * 2
+
+
+def test_a_file_used_as_it_is_and_written_over_since_is_told(folder: Path, tmp_path: Path) -> None:
+    path = age(mapped(tmp_path / "x.wav"))
+    recording = Recording.open(path)
+    expected = recording.read(20.0, 21.5)
+    assert np.array_equal(expected, recording.samples[320000:344000] / np.float32(32768))
+    age(path, 30)
+    assert np.array_equal(recording.read(20.0, 21.5), expected)  # only its time has changed
+    with path.open("r+b") as file:
+        file.seek(-1000, os.SEEK_END)
+        file.write(bytes(1000))
+    with pytest.raises(AudioError, match=r"x\.wav was changed since it was opened; open it again"):
+        recording.read(0.0, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from IPython.utils.capture import capture_output
 
 import nbasr
 from nbasr import settings
+from nbasr._commands.notices import short_warnings
 from nbasr.errors import AudioError, ModelError, NbasrError, OptionError
 from nbasr.transcript import Transcript
 
@@ -250,6 +252,65 @@ def test_equal_names_from_two_folders_do_not_meet(tmp_path: Path) -> None:
         "talk.partial.srt",
         "talk.partial.labels.txt",
     ]
+
+
+def test_each_cell_says_anew_that_the_engine_is_a_draft(
+    bare_shell: InteractiveShell, wav: Path
+) -> None:
+    code = f"""
+import logging, warnings
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "nbasr")
+for _ in range(2):
+    shell.run_cell({f'%transcribe "{wav}" --plan;'!r})
+warnings.simplefilter("ignore")
+shell.run_cell({f'%transcribe "{wav}" --plan;'!r})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert [line[:14] for line in done.stderr.splitlines()] == ["nbasr: No mode"] * 2
+
+
+def test_two_commands_at_once_leave_the_warnings_as_they_were() -> None:
+    kept, filters = warnings.showwarning, list(warnings.filters)
+    first, second = short_warnings(), short_warnings()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert warnings.showwarning is not kept
+    second.__exit__(None, None, None)
+    assert (warnings.showwarning, warnings.filters) == (kept, filters)
+
+
+def test_a_typed_auto_undoes_what_config_set(shell: InteractiveShell, wav: Path) -> None:
+    run(shell, "%config NbAsr.language = 'de'")
+    problem, _ = run(shell, f'%transcribe "{wav}" --model sphinx --plan')
+    assert "not German" in str(problem)
+    value, _ = run(shell, f'%transcribe "{wav}" --model sphinx --plan --language auto')
+    assert value.options.language is None
+
+
+def test_what_is_many_to_the_function_is_many_to_the_magic(shell: InteractiveShell) -> None:
+    samples = nbasr.samples.open("meeting").read(*SENTENCE)
+    for made, count in (
+        (lambda: (samples, np.int64(16000)), None),
+        (lambda: (pair for pair in [(samples, 16000)] * 2), 2),
+        (lambda: ((samples, 16000), (samples, 16000)), 2),
+    ):
+        shell.user_ns["kept"] = made()
+        typed, _ = run(shell, "%transcribe {kept} --model sphinx --plan")
+        called = nbasr.plan(made(), model="sphinx")
+        assert typed.many == called.many == (count is not None)
+        assert len(typed.recordings) == len(called.recordings) == (count or 1)
+
+
+def test_a_file_object_is_one_source_though_it_gives_lines(
+    shell: InteractiveShell, wav: Path
+) -> None:
+    with wav.open("rb") as file:
+        shell.user_ns["kept"] = file
+        assert not run(shell, "%transcribe {kept} --model sphinx --plan")[0].many
 
 
 def test_settings_are_what_config_says(shell: InteractiveShell, wav: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from nbasr import settings
 from nbasr.engines import Request
@@ -303,7 +304,8 @@ class _Hub(BaseHTTPRequestHandler):
             self.send_header("X-Error-Code", "RepoNotFound")
         else:
             self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "b" * 40)
+            # Since the hub was asked for the newest revision, another one was pushed.
+            self.send_header("X-Repo-Commit", "b" * 40 if "b" * 40 in parts else "c" * 40)
         self.send_header("Content-Length", str(len(body or b"")))
         self.end_headers()
         if with_body and body:
@@ -312,16 +314,25 @@ class _Hub(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def hub(assets, tmp_path_factory):
-    """Serve the small checkpoint, one of another family, and one without safetensors."""
+    """Serve the small checkpoint, one of 6 s, of another family, and without safetensors."""
     old = tmp_path_factory.mktemp("old")
     shutil.copy(assets / "whisper-tiny-meeting" / "config.json", old)
     (old / "pytorch_model.bin").write_bytes(b"pickled")
     rich = shutil.copytree(assets / "whisper-tiny-meeting", tmp_path_factory.mktemp("rich") / "m")
     (rich / "pytorch_model.bin").write_bytes(b"pickled")
+    short = shutil.copytree(rich, tmp_path_factory.mktemp("short") / "m")
+    config = json.loads((short / "config.json").read_text())
+    (short / "config.json").write_text(json.dumps({**config, "max_source_positions": 300}))
+    weights = load_file(short / "model.safetensors")
+    weights["model.encoder.embed_positions.weight"] = np.ascontiguousarray(
+        weights["model.encoder.embed_positions.weight"][:300]
+    )
+    save_file(weights, short / "model.safetensors", metadata={"format": "pt"})
     _Hub.models = {
         "openai/whisper-tiny": rich,
         "owner/other": assets / "qwen3-asr-tiny-meeting",
         "owner/old": old,
+        "owner/short": short,
     }
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     thread = threading.Thread(target=server.serve_forever)
@@ -371,6 +382,41 @@ def test_a_named_model_is_fetched_with_its_size_and_progress_told(hub, tmp_path)
     fetched = {path.name for path in tmp_path.rglob("*")}
     assert "model.safetensors" in fetched
     assert "pytorch_model.bin" not in fetched
+
+
+def test_a_model_is_fetched_at_one_revision_and_found_without_the_hub(hub, tmp_path):
+    code = """
+        import nbasr
+        print(nbasr.models.load("whisper-tiny", device="cpu"))
+        """
+    first = online(code, hub, tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert [path.name for path in tmp_path.glob("hub/models--*/snapshots/*")] == ["b" * 40]
+    again = online(code, "http://127.0.0.1:9", tmp_path)
+    assert (again.returncode, again.stdout) == (0, first.stdout), again.stderr
+    assert "Downloading" not in again.stderr
+
+
+def test_a_hub_id_hears_no_more_than_its_own_window_once_it_is_here(hub, tmp_path):
+    done = online(
+        """
+        import numpy as np
+        from nbasr.engines import Request
+        from nbasr.errors import ModelError
+        from nbasr.models import catalog, load, resident
+        print(catalog.resolve("owner/short").max_seconds)
+        model = load("owner/short", device="cpu")
+        print(model.spec.max_seconds, resident()[0].spec.max_seconds)
+        try:
+            model.engine.recognize([Request(np.zeros(20 * 16000, np.float32))])
+        except ModelError as error:
+            print(error)
+        """,
+        hub,
+        tmp_path,
+    )
+    assert done.stdout.splitlines()[:2] == ["30.0", "6.0 6.0"], done.stderr
+    assert "takes up to 6 s at once, not 20.0 s; cut the recording first" in done.stdout
 
 
 def test_a_hub_that_cannot_be_reached_is_told_with_the_ways_out(tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import nbasr
+import nbasr.errors
 from nbasr import chunking, settings
 from nbasr.errors import AudioError, ModelWarning, OptionError
 from nbasr.pipeline.transcribe import is_many
@@ -152,6 +153,51 @@ def test_a_plan_of_another_recording_is_refused(meeting, tiny):
     other = chunking.Fixed(max_seconds=5).plan(nbasr.Recording.open((meeting.read(0, 20), 16000)))
     with pytest.raises(OptionError, match=r"20\.0 s.*100\.3 s"):
         nbasr.transcribe(meeting, model=tiny, chunking=other)
+    turned = nbasr.Recording.open((meeting.read()[::-1].copy(), 16000))
+    with pytest.raises(OptionError, match=r"made for array, another recording than meeting\.opus"):
+        nbasr.transcribe(meeting, model=tiny, chunking=chunking.Fixed(max_seconds=5).plan(turned))
+
+
+def test_options_that_a_strategy_would_ignore_are_refused(meeting, tiny):
+    with pytest.raises(OptionError, match="max_seconds has no effect beside a Optimal"):
+        nbasr.plan(meeting, model=tiny, chunking=chunking.Optimal(max_seconds=5), max_seconds=3)
+
+
+def test_a_strategy_that_returns_no_plan_is_told_what_to_return(meeting, tiny):
+    class Pairs:
+        def plan(self, recording):
+            return [(0, 5), (5, 10)]
+
+    with pytest.raises(OptionError, match=r"Pairs\.plan returned list; return a ChunkPlan"):
+        nbasr.plan(meeting, model=tiny, chunking=Pairs())
+
+
+def test_an_error_in_the_middle_keeps_what_was_finished(meeting, tiny, by_whisper):
+    def unload(progress):
+        if progress.state == "running" and progress.done > 10:
+            nbasr.models.unload_all()
+
+    with pytest.raises(nbasr.errors.ModelError, match="unloaded") as caught:
+        nbasr.transcribe(meeting, model=tiny, max_seconds=6, progress=unload)
+    (part,) = caught.value.partial
+    assert not part.complete
+    assert by_whisper.text.startswith(part.text)
+    assert part.text
+
+
+def test_the_speed_told_is_the_speed_of_the_progress(meeting, tiny):
+    told = []
+    plan = chunking.Optimal(max_seconds=6).plan(meeting)
+    found = nbasr.transcribe(meeting, model=tiny, chunking=plan, progress=told.append)
+    assert found.rtfx == pytest.approx(told[-1].speed, rel=0.05)
+
+
+def test_what_was_wrong_with_a_recording_stands_in_its_transcript(meeting, tiny, tmp_path):
+    whole = meeting.save(tmp_path / "whole.wav").read_bytes()
+    (tmp_path / "short.wav").write_bytes(whole[: len(whole) // 10])
+    with pytest.warns(nbasr.errors.AudioWarning):
+        found = nbasr.transcribe(tmp_path / "short.wav", model=tiny, max_seconds=6)
+    assert any("cut short" in note for note in found.notes)
 
 
 def test_a_chunk_longer_than_the_model_can_take_is_refused(meeting, tiny):
@@ -183,7 +229,7 @@ def test_progress_is_told_in_seconds_of_audio_up_to_the_end(meeting, tiny):
     told = []
     job = nbasr.plan(meeting, model=tiny, max_seconds=6)
     nbasr.transcribe(meeting, model=tiny, max_seconds=6, progress=told.append)
-    assert told[0].state == "running"
+    assert [progress.state for progress in told[:2]] == ["loading", "running"]
     assert told[-1].state == "finished"
     assert told[-1].done == pytest.approx(job.seconds)
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from soundfiles import speechlike, tone
 
+import nbasr
 from nbasr import Recording
 from nbasr.audio.prepare import denoise, loudness
 from nbasr.errors import AudioError, OptionError
@@ -23,6 +24,11 @@ def test_loudness_reaches_its_target() -> None:
     assert rms_db(louder) == pytest.approx(-26.0, abs=0.02)
     assert len(louder.samples) == len(quiet.samples)
     assert rms_db(loudness(louder, -50.0)) == pytest.approx(-50.0, abs=0.02)
+
+
+def test_preparation_is_reached_without_an_import_of_its_own() -> None:
+    assert "prepare" in dir(nbasr)
+    assert nbasr.prepare.loudness is loudness
 
 
 def test_the_source_stays_as_it_is() -> None:
@@ -99,6 +105,9 @@ def test_impossible_options() -> None:
 
 def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     recording = Recording.open((tone(2.0, 16000), 16000))
+    monkeypatch.setitem(sys.modules, "scipy.signal", None)  # comes with either
+    with pytest.raises(AudioError, match=r'^scipy is not installed; .* "nbasr\[prepare\]"'):
+        loudness(recording, method="ebu")
     for name in ("noisereduce", "pyloudnorm.iirfilter", "pyloudnorm"):
         monkeypatch.setitem(sys.modules, name, None)
     for call in (lambda: denoise(recording), lambda: loudness(recording, method="ebu")):

@@ -6,6 +6,7 @@ import io
 import pickle
 import re
 import threading
+import tracemalloc
 import warnings
 import wave
 from fractions import Fraction
@@ -136,6 +137,20 @@ def test_a_gap_that_a_recorder_left_is_silence(tmp_path: Path) -> None:
     assert recording.duration == pytest.approx(7.0, abs=0.05)
     assert np.abs(recording.read(2.1, 4.9)).max() == 0
     assert pitch(recording.read(5.2, 6.8)) == pytest.approx(1000, abs=2)
+
+
+def test_a_gap_of_twenty_minutes_takes_no_memory(tmp_path: Path) -> None:
+    low, high = tone(0.4, 48000, 300), tone(0.4, 48000, 1000)
+    spoken = [(0.0, low), (1200.0, high)]
+    path = timed(tmp_path / "gap.mka", "pcm_s16le", spoken, picture=False)
+    tracemalloc.start()
+    try:
+        recording = Recording.open(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert recording.duration == pytest.approx(1200.4, abs=0.1)
+    assert peak_bytes < 40e6  # the gap alone is 230 MB of float32
 
 
 def test_sound_that_begins_after_the_picture_keeps_its_times(tmp_path: Path) -> None:

@@ -36,15 +36,19 @@ def test_an_edge_far_from_any_pause_stays():
     assert (moved[0].stop, moved[1].start) == (5.0, 5.0)
 
 
-def test_words_stay_inside_their_moved_segment():
-    words = (Word(0.0, 0.5, "one"), Word(2.2, 2.6, "more"))
-    (moved,) = snapped([Segment(0.0, 2.6, "one more", words)], [(0.2, 2.4)])
-    assert [(word.start, word.stop) for word in moved.words] == [(0.2, 0.5), (2.2, 2.4)]
+def test_an_edge_never_moves_across_a_word_whose_time_is_known():
+    words = (Word(0.0, 0.5, "one"), Word(1.6, 2.0, "more"))
+    segments = [
+        Segment(0.0, 2.0, "one more", words),
+        Segment(2.1, 3.0, "two", (Word(2.1, 3.0, "two"),)),
+    ]
+    moved = snapped(segments, [(0.2, 1.3), (1.5, 3.0)])
+    assert [word for segment in moved for word in segment.words] == [*words, segments[1].words[0]]
 
 
 def test_placing_moves_times_and_keeps_them_inside_the_chunk():
     segment = Segment(0.0, 5.2, "hello", (Word(0.1, 5.2, "hello"),))
-    moved = placed(segment, 10.0, 15.0)
+    moved = placed(segment, 10.0, 10.0, 15.0)
     assert (moved.start, moved.stop) == (10.0, 15.0)
     assert (moved.words[0].start, moved.words[0].stop) == (10.1, 15.0)
 
@@ -118,3 +122,31 @@ def test_a_scrap_inside_the_overlap_that_the_other_side_heard_whole_is_dropped()
 def test_speech_inside_the_overlap_that_only_one_side_heard_is_kept():
     left, right = spoken((30.0, 34.0, "hello")), spoken((35.2, 35.8, "yes"), (37.0, 39.0, "well"))
     assert without_overlap(left, right, (35.0, 36.0)) == (left, right)
+
+
+def test_a_chance_the_is_no_overlap():
+    left, right = spoken((0.0, 10.0, "we saw the cat")), spoken((9.5, 18.0, "the dog barked"))
+    before, after = without_overlap(left, right, (9.5, 10.0))
+    text = " ".join(segment.text for segment in [*before, *after])
+    assert "cat" in text
+    assert "dog" in text
+
+
+def test_thai_is_aligned_by_letters_with_their_marks():
+    before, after = without_overlap(
+        spoken((0.0, 10.0, "วันนี้อากาศดี")), spoken((8.0, 18.0, "อากาศดีมาก")), (8.0, 10.0)
+    )
+    assert before[0].text + after[0].text == "วันนี้อากาศดีมาก"
+
+
+@given(words, words, words, st.sampled_from(["", "x9"]), st.sampled_from(["", "y9"]))
+def test_scraps_at_both_edges_of_an_overlap_never_take_what_only_one_side_heard(
+    head, shared, tail, left_scrap, right_scrap
+):
+    shared = [f"{word}{at}" for at, word in enumerate([*shared, "m", "n"])]
+    head, tail = [w + "1x" for w in head], [w + "2x" for w in tail]
+    left = spoken((0.0, 10.0, " ".join([*head, *shared, left_scrap])))
+    right = spoken((8.0, 18.0, " ".join([right_scrap, *shared, *tail])))
+    before, after = without_overlap(left, right, (7.0, 10.0))
+    text = " ".join(segment.text for segment in [*before, *after])
+    assert text == " ".join([*head, *shared, *tail])

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import traitlets
 
@@ -54,6 +55,17 @@ def test_a_call_can_go_back_to_unset(home: Path) -> None:
     assert current.resolve(language=None).language == "de"
     options = current.resolve(language="auto", max_seconds="auto")
     assert (options.language, options.max_seconds) == (None, None)
+
+
+def test_a_typed_auto_undoes_a_setting(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    current = settings.current()
+    current.language, current.max_seconds = "de", 12
+    typed = {name: declared()[name].parse("auto") for name in ("language", "max_seconds")}
+    options = current.resolve(**typed)
+    assert (options.language, options.max_seconds) == (None, None)
+    monkeypatch.setenv("NBASR_LANGUAGE", "auto")
+    settings.current.cache_clear()
+    assert settings.current().resolve().language is None
 
 
 def test_limits_come_from_the_environment_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +138,16 @@ def test_whole_numbers_are_welcome_where_seconds_are_wanted(home: Path) -> None:
     assert isinstance(value, float)
 
 
+def test_numbers_of_numpy_become_plain_ones(home: Path) -> None:
+    options = settings.current().resolve(
+        max_seconds=np.float32(5), min_pause=np.int64(1), batch_size=np.int64(2)
+    )
+    found = (options.max_seconds, options.min_pause, options.batch_size)
+    assert [(value, type(value)) for value in found] == [(5.0, float), (1.0, float), (2, int)]
+    with pytest.raises(OptionError, match="batch_size takes a whole number"):
+        settings.current().resolve(batch_size=np.float32(2))
+
+
 def test_every_default_is_a_value_that_the_option_allows() -> None:
     for option in (*declared(Options).values(), *declared(Limits).values()):
         assert option.check(option.default) == option.default
@@ -144,7 +166,7 @@ def test_what_is_typed_means_what_the_function_takes(home: Path) -> None:
         "max_seconds": "adaptive",
         "threshold_db": -40.0,
         "batch_size": 4,
-        "language": None,
+        "language": "auto",
     }
 
 

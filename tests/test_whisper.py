@@ -8,12 +8,13 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 import nbasr
-from nbasr.engines import EngineSpec, Request, _whisper_answer, open_engine, whisper
+from nbasr.engines import EngineSpec, Request, _whisper_answer, _whisper_load, open_engine, whisper
 from nbasr.engines._whisper_words import words_of
 from nbasr.errors import ModelError, ModelWarning, OptionError
 from nbasr.models import catalog
@@ -213,6 +214,57 @@ def test_a_text_that_goes_in_circles_is_told_from_one_that_does_not():
     assert not _whisper_answer.goes_in_circles(
         "today we have four points on the agenda and thirty minutes, so let us begin with the first"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "आज सुबह मैं अपने छोटे भाई के साथ बाज़ार गया था और वहाँ हमने ताज़ी सब्ज़ियाँ और फल खरीदे। दुकानदार ने "
+        "बताया कि इस साल बारिश कम होने की वजह से दाम बढ़ गए हैं। फिर हम दोनों चाय पीने के लिए पास की एक दुकान "
+        "पर बैठ गए और पुराने दिनों की बातें करते रहे। भाई ने कहा कि अगले महीने उसकी परीक्षा है और उसे अभी "
+        "बहुत पढ़ना है। शाम को घर लौटकर माँ ने सबके लिए खाना बनाया और हमने साथ बैठकर खाया।",
+        "เมื่อเช้านี้ฉันไปตลาดกับน้องชายและซื้อผักกับผลไม้สดมาหลายอย่าง แม่ค้าบอกว่าปีนี้ฝนตกน้อยราคาจึงแพงขึ้น"
+        "กว่าเดิม หลังจากนั้นเราสองคนนั่งดื่มกาแฟที่ร้านใกล้ ๆ แล้วคุยกันเรื่องสมัยเด็ก น้องบอกว่าเดือนหน้าเขาจะต้องสอบ"
+        "และยังต้องอ่านหนังสืออีกมาก ตอนเย็นพวกเรากลับบ้านมากินข้าวที่แม่ทำไว้ให้ด้วยกันทุกคน",
+        "今天早上我和弟弟一起去市场买了新鲜的蔬菜和水果。卖菜的阿姨说今年雨水少，所以价格比去年贵了不少。后来我们在附近的茶馆"
+        "坐了一会儿，聊起小时候的事情。弟弟说他下个月要考试，还有很多书没有看完。晚上回到家，妈妈做了一桌子菜。",
+    ],
+    ids=["Hindi", "Thai", "Chinese"],
+)
+def test_ordinary_talk_in_any_script_does_not_go_in_circles(text):
+    assert not _whisper_answer.goes_in_circles(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Thank you for watching. " * 8, "धन्यवाद दोस्तों " * 8, "ขอบคุณครับ " * 8, "谢谢大家" * 12],
+    ids=["English", "Hindi", "Thai", "Chinese"],
+)
+def test_loops_in_any_script_go_in_circles(text):
+    assert _whisper_answer.goes_in_circles(text)
+
+
+def test_two_threads_that_hush_transformers_leave_it_as_it_was():
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    first_is_in, second_is_out = threading.Event(), threading.Event()
+
+    def hush():
+        with _whisper_load.quiet():
+            first_is_in.set()
+            second_is_out.wait(60)
+
+    thread = threading.Thread(target=hush)
+    second = _whisper_load.quiet()
+    thread.start()
+    first_is_in.wait(60)
+    with second:
+        second_is_out.set()
+        thread.join()
+        assert logging.get_verbosity() == logging.CRITICAL  # one of the two still wants it
+    assert logging.get_verbosity() == level
+    assert logging.is_progress_bar_enabled()
 
 
 def test_an_english_only_checkpoint_takes_no_other_language_and_does_not_translate(copied, turns):

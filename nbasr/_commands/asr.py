@@ -73,7 +73,7 @@ def commands() -> Mapping[str, Command]:
             other="model",
         ),
         Command(
-            ("%asr unload [NAME]",),
+            ("%asr unload [NAME | all]",),
             "Unload a model, or all of them, and free their memory.",
             (),
             (("%asr unload", "all of them"),),
@@ -139,7 +139,7 @@ def _load(parsed: Parsed, names: Mapping[str, Any]) -> Any:
 def _unload(parsed: Parsed, names: Mapping[str, Any]) -> str:
     from nbasr import models
 
-    if not parsed.others:
+    if [word.typed for word in parsed.others] in ([], ["all"]):
         return repr(models.unload_all())
     return "\n".join(repr(models.unload(str(word.value(names)))) for word in parsed.others)
 

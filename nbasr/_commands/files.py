@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nbasr import settings
-from nbasr._commands import saving, sources
+from nbasr._commands import notices, saving, sources
 from nbasr._commands.arguments import (
     WIDTH,
     Argument,
@@ -22,7 +22,8 @@ from nbasr._commands.arguments import (
 )
 from nbasr._commands.transcribing import PLAN
 from nbasr._commands.words import Word
-from nbasr.errors import NbasrError, OptionError
+from nbasr.audio._words import count
+from nbasr.errors import AudioWarning, ModelError, ModelWarning, NbasrError, OptionError
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
@@ -46,7 +47,7 @@ def command() -> Command:
             saving.folder_argument(
                 "out", "folder for the results (default with --format: here)", "-o"
             ),
-            saving.FORMAT,
+            saving.format_argument(),
             saving.OVERWRITE,
             PLAN,
             Argument("quiet", "show no progress and no notes, only errors"),
@@ -75,9 +76,7 @@ def run(typed: Sequence[str]) -> int:
     Raises
     ------
     OptionError
-        If the command line is wrong.
-    ModelError
-        If the model is unknown or not to be had. In both cases nothing has been transcribed.
+        If the command line is wrong, or no such model is known. Nothing has been transcribed then.
     """
     parsed = command().parse([Word.plain(text) for text in typed])
     if parsed.help:
@@ -85,6 +84,14 @@ def run(typed: Sequence[str]) -> int:
         return 0
     if not parsed.others:
         raise OptionError("Name a recording: nbasr transcribe meeting.m4a; --help tells all.")
+    if parsed.values.get("quiet"):
+        with notices.ignored(AudioWarning, ModelWarning):
+            return _all(parsed)
+    return _all(parsed)
+
+
+def _all(parsed: Parsed) -> int:
+    """Do one recording after the other and return the exit code."""
     options = {name: parsed.values[name] for name in settings.declared() if name in parsed.values}
     resolved = settings.current().resolve(**options)
     tally = _Tally()
@@ -92,8 +99,12 @@ def run(typed: Sequence[str]) -> int:
     if found:
         from nbasr.models import manager
 
-        manager.choose(resolved)  # raises for a model that none of the recordings could have
-    count = len(found) + len(tally.failed)
+        try:  # a model that none of the recordings could have; notes come when one is used
+            with notices.ignored(ModelWarning):
+                manager.choose(resolved)
+        except ModelError as error:
+            raise OptionError(str(error)) from error
+    number = len(found) + len(tally.failed)
     names = parsed.values.get("format", ("txt",) if "out" in parsed.values else ())
     places = saving.places(
         [source.stem for source in found], parsed.values.get("out", Path()), names
@@ -107,10 +118,11 @@ def run(typed: Sequence[str]) -> int:
         except KeyboardInterrupt:
             stopped = True
         if stopped:
-            _say(f"stopped: {tally.done} of {count} recordings done")
+            _say(f"stopped: {tally.done} of {count(number, 'recording')} done")
             break
-    if tally.failed:
-        _say(f"{len(tally.failed)} of {count} recordings failed: {', '.join(tally.failed)}")
+    if tally.failed and number > 1:
+        failed = f"{len(tally.failed)} of {count(number, 'recording')} failed"
+        _say(f"{failed}: {', '.join(tally.failed)}")
     return STOPPED if stopped else int(bool(tally.failed))
 
 
@@ -133,11 +145,13 @@ def _one(
     tally: _Tally,
 ) -> bool:
     """Transcribe one recording, write or print the result; return False if it was interrupted."""
+    from nbasr.audio.recording import Recording
     from nbasr.pipeline.transcribe import plan, transcribe
 
     quiet, overwrite = (bool(parsed.values.get(name)) for name in ("quiet", "overwrite"))
     if parsed.values.get("plan"):
-        print(repr(plan(source.value, **options)))
+        job = plan(source.value, **options)
+        print("\n".join([str(job), *map(str, job.plans)]))
         tally.done += 1
         return True
     if place.taken and not overwrite:
@@ -145,13 +159,14 @@ def _one(
         if not quiet:
             _say(f"{source.name}: skipped, {place.taken[0]} exists; --overwrite replaces it")
         return True
-    transcript = transcribe(source.value, **options, progress=False if quiet else None)
-    if not transcript.complete:  # under another name, so that the next run does it again
-        place, overwrite = place.partial(), True
+    value, channel = source.value, settings.current().resolve(**options).channel
+    if channel is None or not sources.is_url(value):  # what cannot be opened needs no model
+        value = Recording.open(value, channel=channel)
+    transcript = transcribe(value, **options, progress=False if quiet else None)
     written = place.write(transcript, overwrite=overwrite)
     if not place.files:
         print(transcript.text, flush=True)
-    elif not quiet:
+    elif written and not quiet:
         _say(f"{source.name}: wrote {', '.join(str(path) for path in written)}")
     tally.done += transcript.complete
     return bool(transcript.complete)
@@ -159,7 +174,7 @@ def _one(
 
 def _fail(tally: _Tally, name: str, error: NbasrError) -> None:
     tally.failed.append(name)
-    _say(f"{name}: {error}")
+    _say(str(error) if name in str(error) else f"{name}: {error}")
 
 
 def _say(text: str) -> None:

@@ -35,14 +35,21 @@ def _read_folder(text: str) -> Path:
     return Path(expanded(text))
 
 
-FORMAT = Argument(
-    "format",
-    "formats to write, separated by commas, such as srt,json",
-    metavar="LIST",
-    parse=read_formats,
-    kind="format",
-)
 OVERWRITE = Argument("overwrite", "replace files that exist already")
+
+
+def format_argument() -> Argument:
+    """Declare the option that names the formats, with all there are."""
+    from nbasr.transcript import formats
+
+    return Argument(
+        "format",
+        "formats to write, separated by commas, such as srt,json; there are "
+        + ", ".join(formats.names()),
+        metavar="LIST",
+        parse=read_formats,
+        kind="format",
+    )
 
 
 def folder_argument(name: str, about: str, short: str = "") -> Argument:
@@ -70,9 +77,15 @@ class Place:
         )
 
     def write(self, transcript: Transcript, *, overwrite: bool) -> list[Path]:
-        """Write the transcript in every format and return the paths."""
-        written = []
-        for name, path in self.files:
+        """Write the transcript in every format and return the paths.
+
+        One that was interrupted goes under the names of `partial`, replacing what is there, so that
+        the next run does the recording again; nothing is written where nothing was recognised.
+        """
+        files, written = self.files, list[Path]()
+        if not transcript.complete:
+            files, overwrite = self.partial().files if transcript.segments else (), True
+        for name, path in files:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import glob
-import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
-from nbasr._commands.words import Word
+from nbasr._commands.words import Word, variables
+from nbasr._files import expanded as expanded
+from nbasr.audio._many import is_many
 from nbasr.errors import AudioError, OptionError, did_you_mean
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _NUMBERS = re.compile(r"(\d+)")
+_VARIABLE = re.compile(r"([^\W\d]\w*)(\[.*\])?")
+_MOST_WORDS = 12  # that are tried together as one name with spaces
 
 
 @dataclass(frozen=True)
@@ -93,28 +96,16 @@ def named(words: Iterable[Word], names: Mapping[str, Any] | None = None) -> Sour
         If an expression fails.
     """
     found: list[Source] = []
-    groups = 0
-    many = False
-    for word in words:
-        groups += 1
-        if _exists(word.typed):
-            found.append(_file(word.typed))
-            continue
-        value = word.value(names or {})
-        items, several = _unpacked(value)
-        if several and not items:
-            raise OptionError(f"{word.typed} is empty: it names no recording.")
+    words = tuple(words)
+    many = len(words) > 1
+    for at, word in enumerate(words):
+        try:
+            sources, several = _of_word(word, names or {})
+        except AudioError as error:
+            raise AudioError(f"{error}{_hint(words, at, names or {})}") from None
+        found += sources
         many = many or several
-        for item in items:
-            if isinstance(item, str):
-                matched, several = _matched(item)
-                found += matched
-                many = many or several
-            elif isinstance(item, Path):
-                found.append(_file(str(item)) if _exists(str(item)) else _missing(str(item)))
-            else:
-                found.append(_object(item, word))
-    return Sources(tuple(found), many or groups > 1)
+    return Sources(tuple(found), many)
 
 
 def lines(body: str) -> list[str]:
@@ -132,25 +123,52 @@ def lines(body: str) -> list[str]:
     return kept
 
 
-def expanded(text: str) -> str:
-    """Put the home folder in place of a leading ``~``. Path would raise where there is none."""
-    return os.path.expanduser(text)  # noqa: PTH111
-
-
 def is_url(text: str) -> bool:
     """Tell whether a text is a URL; a Windows path with its drive is not."""
     return _URL.match(text) is not None
 
 
+def _of_word(word: Word, names: Mapping[str, Any]) -> tuple[list[Source], bool]:
+    """Return the sources that one word names, and whether they are several."""
+    if _exists(word.typed):
+        return [_file(word.typed)], False
+    items, many = _unpacked(word.value(names))
+    if many and not items:
+        raise OptionError(f"{word.typed} is empty: it names no recording.")
+    found: list[Source] = []
+    for item in items:
+        if isinstance(item, str):
+            matched, several = _matched(item)
+            found += matched
+            many = many or several
+        elif isinstance(item, Path):
+            found.append(_file(str(item)) if _exists(str(item)) else _missing(str(item)))
+        else:
+            found.append(_object(item, word))
+    return found, many
+
+
+def _hint(words: Sequence[Word], at: int, names: Mapping[str, Any]) -> str:
+    """Return what may have been meant by a word that names nothing, after a space."""
+    word = words[at]
+    variable = _VARIABLE.fullmatch(word.typed)
+    if variable and variable[1] in variables(names):
+        return f" {variable[1]} is a variable: write {{{word.typed}}}."
+    if word.stray_brace:
+        closed = "}" in word.typed
+        what = "What stands in the braces is not Python" if closed else "Its brace is not closed"
+        return f" {what}: write {{name}}, or {{{{ for a brace that is part of a name."
+    for first in range(max(0, at - _MOST_WORDS), at + 1):
+        for last in range(max(first, at) + 1, min(len(words), first + _MOST_WORDS)):
+            joined = " ".join(one.typed for one in words[first : last + 1])
+            if _exists(joined):
+                return f' There is {joined!r}: put it into quotes, "{joined}".'
+    return ""
+
+
 def _unpacked(value: Any) -> tuple[list[Any], bool]:
     """Return the sources in a value, and whether it is several; ``(array, rate)`` is one."""
-    if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[1], int | float):
-        return [value], False
-    if isinstance(value, list | set | frozenset | tuple | Iterator):
-        items = list(value)
-        numbers = bool(items) and isinstance(items[0], int | float)
-        return ([value], False) if numbers else (items, True)
-    return [value], False
+    return (list(value), True) if is_many(value) else ([value], False)
 
 
 def _matched(text: str) -> tuple[list[Source], bool]:

@@ -63,7 +63,7 @@ def command() -> Command:
             saving.folder_argument(
                 "save", "write the results into this folder (default with --format: here)"
             ),
-            saving.FORMAT,
+            saving.format_argument(),
             saving.OVERWRITE,
             PLAN,
             QUIET,
@@ -199,7 +199,9 @@ def _confirmations(out: str, transcripts: list[Transcript], written: list[Path])
     if out:
         count = len(transcripts)
         said.append(
-            f"The transcript is in {out}." if count == 1 else f"{count} transcripts are in {out}."
+            f"The transcript is in `{out}`."
+            if count == 1
+            else f"{count} transcripts are in `{out}`."
         )
     if written:
         shown = ", ".join(str(path) for path in written[:5])

@@ -73,6 +73,13 @@ class Word:
         """Tell whether anything is in it."""
         return bool(self.typed)
 
+    @property
+    def stray_brace(self) -> bool:
+        """Whether a ``{`` in it begins no expression: it is not closed, or holds no Python."""
+        return any("{" in piece for piece in self.pieces if isinstance(piece, str)) and (
+            "{{" not in self.typed
+        )
+
     def after(self, count: int) -> Word:
         """Return the word without its first `count` letters, which must be literal."""
         first = self.pieces[0] if self.pieces else ""

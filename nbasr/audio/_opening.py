@@ -32,28 +32,41 @@ class Opened:
     ----------
     fingerprint
         Of content, channel and stream.
-    about
-        ``samples``, ``offset`` in bytes, and the facts of the source.
-    sound
-        The file of the samples: in the cache, or the source itself.
-    levels
-        The file of the levels, in the cache.
+    entry
+        In the cache, of the samples and levels, or of the levels only. It stays there as long as
+        this lives.
+    source
+        The file of a person that is used as it is, if it is.
     state
-        Of the source when it was opened, if it is mapped itself.
+        Of that file when it was opened.
     """
 
     fingerprint: str
-    about: Mapping[str, Any]
-    sound: Path
-    levels: Path
+    entry: cache.Entry
+    source: Path | None = None
     state: list[Any] | None = None
 
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """``samples``, ``offset`` in bytes, and the facts of the source."""
+        return self.entry.about
+
+    @property
+    def sound(self) -> Path:
+        """The file of the samples."""
+        return self.entry.sound if self.source is None else self.source
+
+    @property
+    def levels(self) -> Path:
+        """The file of the levels."""
+        return self.entry.levels
+
     def is_there(self) -> bool:
-        """Whether the samples can be mapped."""
+        """Whether the samples are still there, and still the same."""
+        if self.source is None:
+            return self.sound.exists()
         try:
-            return (self.state is None and self.sound.exists()) or cache.state_of(
-                self.sound
-            ) == self.state
+            return cache.state_of(self.source) == self.state
         except OSError:
             return False
 
@@ -142,7 +155,7 @@ def _decoded(
 
 
 def _opened(entry: cache.Entry) -> Opened:
-    return Opened(entry.folder.name, entry.about, entry.sound, entry.levels)
+    return Opened(entry.folder.name, entry)
 
 
 def _mapped(
@@ -155,7 +168,7 @@ def _mapped(
     entry = cache.find(key) or cache.make(
         lambda: key, source.name, lambda _, levels: _measured(source, wav, levels)
     )
-    opened = Opened(fingerprint(digest), entry.about, source.path, entry.levels, state)
+    opened = Opened(fingerprint(digest), entry, source.path, state)
     return opened, digest
 
 

@@ -29,6 +29,7 @@ _INDEPENDENT = ("flac",)  # decoders slower than the other thread, of packets th
 _BATCH = 16  # packets
 _MOST_PLANES = 7  # PyAV looks for the end of the list of planes in its ninth place: not its own
 _JITTER = 0.1  # s between a frame's time and where it would go, in containers that round times
+_MOST_GAP = 86_400.0  # s; a file that declares more is made to fill the disk
 _LONGEST_GAP = 60.0  # s that are filled with silence where no length is declared to compare with
 
 _Made: TypeAlias = "tuple[list[AudioFrame], int, int]"
@@ -57,7 +58,7 @@ class Reader:
         # In a video, sound may begin after the picture; alone, it begins at its first sample.
         self._next = self._start if len(container.streams) > 1 else None
         self._latest = math.inf if duration is None else duration + 1
-        self._longest = _LONGEST_GAP if duration is None else duration
+        self._longest = _LONGEST_GAP if duration is None else min(duration, _MOST_GAP)
         self._queue: queue.Queue[AudioFrame | float | BaseException | None] = queue.Queue(_WAITING)
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="nbasr-decode", daemon=True)

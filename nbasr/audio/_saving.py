@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from nbasr import _files
 from nbasr.audio._wav import make_header
 from nbasr.audio._words import reason
 from nbasr.audio.levels import RATE
@@ -27,7 +26,7 @@ _SUFFIXES = (".wav", ".flac")
 
 def save(samples: NDArray[np.int16], path: Path, name: str, *, overwrite: bool) -> Path:
     """Write mono 16 kHz samples to `path`; its suffix says how. See `Recording.save`."""
-    path = path.expanduser()
+    path = Path(_files.expanded(path))
     if path.is_dir():
         path = path / (Path(name).stem + ".wav")
     suffix = path.suffix.lower()
@@ -43,7 +42,7 @@ def save(samples: NDArray[np.int16], path: Path, name: str, *, overwrite: bool) 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give a new file beside `path`, and rename it into its place when all went well.
+    """Give a free name beside `path`; what is written there takes its place when all went well.
 
     Raises
     ------
@@ -53,23 +52,13 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     taken = AudioError(f"{path} exists already; choose another name, or pass overwrite=True.")
     if path.exists() and not overwrite:
         raise taken
-    beside: Path | None = None
     try:
-        handle, text = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        os.close(handle)
-        beside = Path(text)
-        yield beside
-        if path.exists() and not overwrite:  # made by somebody else meanwhile
-            raise taken
-        umask = os.umask(0)
-        os.umask(umask)
-        beside.chmod(0o666 & ~umask)  # mkstemp lets only its owner read
-        beside.replace(path)
+        with _files.replacing(path) as beside:
+            yield beside
+            if path.exists() and not overwrite:  # made by somebody else meanwhile
+                raise taken
     except OSError as error:
         raise AudioError(f"{path} cannot be written ({reason(error)}).") from None
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
 
 
 def write_wav(samples: NDArray[np.int16], file: BinaryIO) -> None:

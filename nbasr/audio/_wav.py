@@ -12,6 +12,7 @@ HEADER_BYTES = 44
 _PCM = 1
 _EXTENSIBLE = 0xFFFE
 _STREAMED = 0x7FFFF000  # programs that write into a pipe declare 2 or 4 GiB, or nothing
+_FORMAT_BYTES = 40  # of the longest form that a "fmt " chunk has
 _MOST_CHUNKS = 64  # before the data; more is no WAV file that anybody made
 
 
@@ -61,14 +62,14 @@ def read_header(file: BinaryIO) -> WavHeader | None:
             declared = None if length == 0 or length >= _STREAMED else length
             return WavHeader(*kind, start=file.tell(), declared_bytes=declared)
         if name == b"fmt ":
-            body = file.read(length)
+            body = file.read(min(length, _FORMAT_BYTES))  # it may claim to be 4 GiB long
             if len(body) < 16:
                 return None
             code, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
             if code == _EXTENSIBLE and len(body) >= 26:
                 code = int.from_bytes(body[24:26], "little")  # first field of the sub-format
             kind = (code, channels, rate, bits)
-            file.seek(length % 2, 1)
+            file.seek(length + length % 2 - len(body), 1)
         else:
             file.seek(length + length % 2, 1)
     return None

@@ -7,15 +7,19 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
+import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nbasr import settings
+from nbasr._files import replacing
 from nbasr.audio._wav import HEADER_BYTES
 from nbasr.audio._words import reason
 from nbasr.errors import AudioError
@@ -30,9 +34,13 @@ _SETTLED = 2.0  # s; a file changed more recently may change again within one ti
 _NO_ROOM = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
-@dataclass(frozen=True)
+_held: weakref.WeakSet[Entry] = weakref.WeakSet()
+_holding = threading.Lock()  # a set must not grow while it is walked through
+
+
+@dataclass(frozen=True, eq=False)
 class Entry:
-    """One decoded recording in the cache.
+    """One decoded recording in the cache; it stays there as long as this object lives.
 
     Parameters
     ----------
@@ -45,6 +53,14 @@ class Entry:
 
     folder: Path
     about: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        with _holding:
+            _held.add(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
     @property
     def sound(self) -> Path:
@@ -115,20 +131,19 @@ def make(key: Callable[[], str], name: str, write: Callable[[Path, Path], dict[s
         raise explained(error, name) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
-    trim(keep=entry)
+    trim()
     return entry
 
 
-def trim(keep: Entry | None = None) -> None:
+def trim() -> None:
     """Remove what was not used for longest until the rest fits into ``cache_gb``.
 
-    Parameters
-    ----------
-    keep
-        Never removed.
+    What this process holds an `Entry` of is never removed, even if it does not fit.
     """
     limit = settings.current().cache_gb * 1e9
     entries = folder()
+    with _holding:
+        held = {entry.folder for entry in _held}
     found = []
     for path in _folders(entries):
         if path.name.startswith(UNFINISHED):
@@ -136,14 +151,13 @@ def trim(keep: Entry | None = None) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             continue
         with contextlib.suppress(OSError):
-            used = (path / _ABOUT).stat().st_mtime_ns
+            used = _used_ns(path)
             found.append((used, path, sum(file.stat().st_size for file in path.iterdir())))
     total = whole = sum(size for _, _, size in found)
     for _, path, size in sorted(found):
         if total <= limit:
             break
-        if keep is None or path != keep.folder:
-            _remove(path)
+        if path not in held and _remove(path):
             total -= size
     if total < whole:
         _forget_gone(entries)
@@ -194,11 +208,9 @@ def remember(path: Path, state: list[Any], digest: str, key: str) -> None:
     with contextlib.suppress(OSError):
         note = _note(path)
         note.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=note.parent, prefix=UNFINISHED, delete=False
-        ) as file:
-            json.dump({"file": state, "digest": digest, "key": key}, file)
-        Path(file.name).replace(note)
+        with replacing(note) as beside:
+            text = json.dumps({"file": state, "digest": digest, "key": key})
+            beside.write_text(text, encoding="utf-8")
 
 
 def state_of(path: Path) -> list[Any]:
@@ -251,12 +263,26 @@ def _placed(fresh: Path, place: Path) -> Entry:
     raise OSError(errno.EBUSY, "a damaged entry cannot be replaced", str(place))
 
 
-def _remove(path: Path) -> None:
-    """Remove an entry: out of sight at once, so that nobody finds half of it."""
-    away = path.with_name(f"{UNFINISHED}gone-{path.name}-{os.getpid()}")
-    with contextlib.suppress(OSError):
+def _used_ns(path: Path) -> int:
+    """Return when an entry was last used; 0 if it is damaged, so that nobody can use it."""
+    try:
+        return (path / _ABOUT).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _remove(path: Path) -> bool:
+    """Remove an entry: out of sight at once, so that nobody finds half of it.
+
+    Return whether it is gone: Windows keeps what is mapped, and then all of it stays.
+    """
+    away = path.with_name(f"{UNFINISHED}gone-{path.name}-{secrets.token_hex(4)}")
+    try:
         path.rename(away)
-    shutil.rmtree(away if away.exists() else path, ignore_errors=True)
+    except OSError:
+        return not path.exists()
+    shutil.rmtree(away, ignore_errors=True)
+    return True
 
 
 def _folders(entries: Path) -> Iterator[Path]:

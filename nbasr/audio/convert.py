@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from nbasr._files import expanded
 from nbasr.audio import _media, _saving
 from nbasr.audio._arrays import ArraySound
 from nbasr.audio._wav import read_header
@@ -138,7 +139,7 @@ def convert(
     """
     done: dict[str, list[Outcome]] = {"converted": [], "failed": [], "skipped": []}
     jobs: list[_Job] = []
-    for job in _jobs(sources, None if out is None else Path(out).expanduser(), recursive):
+    for job in _jobs(sources, None if out is None else Path(expanded(out)), recursive):
         if job.place == job.source.parent and _is_ours(job.source):
             done["skipped"].append(Outcome(job.source, note="is mono 16 kHz 16-bit WAV already"))
         else:
@@ -167,7 +168,7 @@ def _jobs(
     listed = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     found: dict[Path, _Job] = {}
     for source in listed:
-        path = Path(source).expanduser()
+        path = Path(expanded(source))
         if path.is_dir():
             for file in sorted(path.rglob("*") if recursive else path.glob("*")):
                 inside = file.relative_to(path)
@@ -236,7 +237,6 @@ def _converted(job: _Job, target: Path, overwrite: bool) -> tuple[str, Outcome]:
                     return "skipped", Outcome(source, note="holds no recording")
             target.parent.mkdir(parents=True, exist_ok=True)
             with _saving.replacing(target, overwrite=overwrite) as beside:
-                beside.unlink()
                 made = decode(content, beside)
     except NbasrError as error:
         return "failed", Outcome(source, note=str(error))

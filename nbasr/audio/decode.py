@@ -7,7 +7,7 @@ frame may be as short as 20 ms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,9 +162,8 @@ def _decode_content(
                 if abandon():
                     raise AbandonedError
                 if isinstance(block, float):
-                    writer.add(
-                        np.zeros(round(block * facts.sample_rate), np.float32), facts.sample_rate
-                    )
+                    for part in _silence(round(block * facts.sample_rate)):
+                        writer.add(part, facts.sample_rate)
                 else:
                     writer.add(mono_of(block, channel), block.sample_rate)
             levels = writer.finish()
@@ -219,6 +218,13 @@ def mono_of(frame: AudioFrame, channel: int | None) -> NDArray[np.float32]:
         mono *= np.float32(factor)
     result: NDArray[np.float32] = mono
     return result
+
+
+def _silence(samples: int) -> Iterator[NDArray[np.float32]]:
+    """Give so many zeros, in blocks: a recorder may have paused for hours."""
+    step = _BLOCK_BYTES // 4
+    for start in range(0, samples, step):
+        yield np.zeros(min(step, samples - start), np.float32)
 
 
 def no_sound(name: str) -> AudioError:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 import zipfile
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nbasr._files import replacing
 from nbasr.audio._floor import SILENCE_DB, above_floor, noise_floor
 from nbasr.errors import AudioError
 
@@ -236,23 +235,19 @@ class Levels:
     def save(self, path: Path) -> None:
         """Write the levels to `path` (.npz), beside it first and then renamed into place."""
         path = Path(path)
-        beside = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}")
         try:
-            with beside.open("wb") as file:
+            with replacing(path) as beside, beside.open("wb") as file:
                 np.savez(
                     file,
                     about=np.array([_FORMAT, self.samples], np.int64),
                     rms_db=self.rms_db,
                     peaks=self.peaks[0],
                 )
-            beside.replace(path)
         except OSError as error:
             raise AudioError(
                 f"Cannot write {path} ({error.strerror}); make room or set NBASR_CACHE to another "
                 "folder."
             ) from error
-        finally:
-            beside.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> Levels:

@@ -128,8 +128,9 @@ def _extra(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
+        package = name.partition(".")[0]
         raise AudioError(
-            f'{name} is not installed; install it with: pip install "nbasr[prepare]"'
+            f'{package} is not installed; install it with: pip install "nbasr[prepare]"'
         ) from None
 
 
@@ -151,7 +152,7 @@ def _integrated_db(recording: Recording) -> float:
     pyloudnorm's own meter wants the whole recording in memory as float64, several times over.
     """
     filters = _extra("pyloudnorm.iirfilter").IIRfilter
-    signal = importlib.import_module("scipy.signal")  # comes with pyloudnorm
+    signal = _extra("scipy.signal")
     weighting = [  # the K-weighting: the head's high shelf, then a high-pass
         filters(4.0, 1 / np.sqrt(2), 1500.0, RATE, "high_shelf"),
         filters(0.0, 0.5, 38.0, RATE, "high_pass"),
@@ -218,4 +219,4 @@ def _derived(
 
     name = f"{recording.name} ({what})"
     entry = cache.find(key) or cache.make(lambda: key, name, write)
-    return Recording(name, None, Opened(key, entry.about, entry.sound, entry.levels))
+    return Recording(name, None, Opened(key, entry))

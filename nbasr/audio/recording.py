@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from nbasr.audio import _saving
 from nbasr.audio._arrays import ArraySound
-from nbasr.audio._opening import Opened, open_source
+from nbasr.audio._opening import Opened, fingerprint, open_source
 from nbasr.audio._probe import Probe, declared_by
-from nbasr.audio._words import clock, count
+from nbasr.audio._words import clock, count, reason
 from nbasr.audio.levels import RATE, Levels
 from nbasr.audio.sources import Source, resolved
 from nbasr.errors import AudioError, AudioWarning, OptionError
@@ -172,8 +172,12 @@ class Recording:
 
     @property
     def samples(self) -> NDArray[np.int16]:
-        """All samples, (samples,) int16, mono, 16 kHz: a read-only memory map."""
-        if self._map is None:
+        """All samples, (samples,) int16, mono, 16 kHz: a read-only memory map.
+
+        A file that is mono 16 kHz PCM16 already is mapped itself: do not write into it while the
+        samples are in use. `read` is safe from that.
+        """
+        if self._map is None or (self._is_own and not self._opened.is_there()):
             opened = self._found()
             shape = (opened.about["samples"],)
             self._map = np.memmap(opened.sound, "<i2", "r", opened.about["offset"], shape)
@@ -196,6 +200,8 @@ class Recording:
         ------
         OptionError
             If `start` lies outside the recording, or `stop` before `start`.
+        AudioError
+            If its file was changed since it was opened, or is gone.
         """
         stop = self.duration if stop is None else stop
         if not 0 <= start <= self.duration:
@@ -205,7 +211,9 @@ class Recording:
         if not stop >= start:
             raise OptionError(f"stop is at least start, {start:g} s, not {stop!r}.")
         end = min(stop, self.duration)
-        part = self.samples[round(start * RATE) : round(end * RATE)].astype(np.float32)
+        first, last = round(start * RATE), round(end * RATE)
+        whole = self._from_file(first, last) if self._is_own else self.samples[first:last]
+        part = whole.astype(np.float32)
         part *= np.float32(1 / 32768)
         return part
 
@@ -274,6 +282,26 @@ class Recording:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_map": None, "_levels": None}
 
+    @property
+    def _is_own(self) -> bool:
+        """Whether the samples are in a file of a person, which may change at any time."""
+        return self._opened.source is not None
+
+    def _from_file(self, first: int, last: int) -> NDArray[np.int16]:
+        """Read samples of a person's file: touching a map of one cut short kills the kernel."""
+        opened = self._found()
+        offset = opened.about["offset"] + 2 * first
+        try:
+            found = np.fromfile(opened.sound, "<i2", last - first, offset=offset)
+        except OSError as error:
+            raise AudioError(f"{self.name} cannot be read ({reason(error)}).") from None
+        if len(found) < last - first:
+            raise self._changed()
+        return found
+
+    def _changed(self) -> AudioError:
+        return AudioError(f"{self.name} was changed since it was opened; open it again.")
+
     def _found(self) -> Opened:
         """Return where the samples are; decode anew what the cache has dropped since."""
         if self._opened.is_there():
@@ -285,9 +313,11 @@ class Recording:
             )
         with resolved(self.path) as source:
             assert not isinstance(source, ArraySound)
+            if self._is_own and fingerprint(source.digest()) != self.fingerprint:
+                raise self._changed()  # before it is found to be no recording any more
             again = open_source(source, *self._selection)
         if again.fingerprint != self.fingerprint:
-            raise AudioError(f"{self.name} was changed since it was opened; open it again.")
+            raise self._changed()
         self._opened = again
         return again
 

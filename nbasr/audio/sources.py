@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from nbasr import settings
+from nbasr._files import expanded
 from nbasr.audio import cache
 from nbasr.audio._arrays import ArraySound, array_sound
 from nbasr.audio._fetch import fetch, name_of
@@ -120,7 +121,7 @@ def _content(name: str, data: bytes) -> Content:
 
 def _file(source: str | os.PathLike[str]) -> Content:
     """Check that a path leads to a file with something in it."""
-    path = Path(source).expanduser()
+    path = Path(expanded(source))
     name = path.name or str(path)
     try:
         found = path.stat()
@@ -167,8 +168,8 @@ def _spooled() -> Iterator[Path]:
     try:
         yield path
     finally:
-        path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # Windows keeps what is open; `cache.trim` sweeps later
+            path.unlink(missing_ok=True)
             Path(folder).rmdir()
 
 

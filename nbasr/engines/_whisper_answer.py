@@ -16,7 +16,11 @@ from nbasr.engines.languages import language_code
 from nbasr.transcript.transcript import Segment, Word
 
 COMPRESSION_LIMIT = 2.4
-"""zlib ratio above which a text goes round in circles (Radford et al. 2022, section 4.5)."""
+"""zlib ratio above which a text goes round in circles (Radford et al. 2022, section 4.5).
+
+It was found on scripts of one byte a character. In UTF-8 others take two or three, most of them the
+same, so ordinary Hindi or Thai would pass it: each character counts as one byte here.
+"""
 
 NO_SPEECH_LIMIT = 0.6
 """Probability of the no-speech token above which …"""
@@ -157,5 +161,14 @@ class Answer:
 
 def goes_in_circles(text: str) -> bool:
     """Tell whether a text repeats itself so much that it cannot be what was said."""
-    raw = text.encode()
+    raw = _one_byte_each(text)
     return bool(raw) and len(raw) / len(zlib.compress(raw)) > COMPRESSION_LIMIT
+
+
+def _one_byte_each(text: str) -> bytes:
+    """Write a text in one byte a character: ASCII as it is, the others numbered as they come."""
+    numbers: dict[str, int] = {}
+    return bytes(
+        ord(sign) if sign.isascii() else 128 + numbers.setdefault(sign, len(numbers)) % 128
+        for sign in text
+    )

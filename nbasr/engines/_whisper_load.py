@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,31 @@ class Loaded:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' advice and progress bars out of the notebook; errors are still raised."""
+    """Keep transformers' advice and progress bars out of the notebook; errors are still raised.
+
+    Several threads may do so at once: the last one out lets transformers speak again.
+    """
+    global _hushed
+    with _lock:
+        _hushed += 1
+        if _hushed == 1:
+            _speech.enter_context(_silence())
+    try:
+        yield
+    finally:
+        with _lock:
+            _hushed -= 1
+            if _hushed == 0:
+                _speech.close()
+
+
+_lock = threading.Lock()
+_hushed = 0
+_speech = contextlib.ExitStack()
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -54,7 +54,10 @@ class WhisperEngine:
     def recognize(self, batch: Sequence[Request]) -> list[Recognition]:
         """Recognise each request; see `nbasr.engines.base.Engine`.
 
-        For ``task="translate"`` the language of the result is English, that of its text.
+        Where a request names no language, it is detected for that request alone, in its first look
+        at the sound: of two chunks of one recording, a short or noisy one may be taken for another
+        language. Naming the language fixes it. For ``task="translate"`` the language of the result
+        is English, that of its text.
         """
         import torch
 

@@ -25,7 +25,8 @@ SHOWN_BYTES = 5_000_000
 def fetch(spec: EngineSpec) -> Path:
     """Return the folder of a hub model, fetching what is missing and saying so.
 
-    Only safetensors of one precision, and the JSON and text files beside them, are fetched.
+    Only safetensors of one precision, and the JSON and text files beside them, are fetched, all of
+    the one revision that the hub names first: its owner may push another meanwhile.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ def fetch(spec: EngineSpec) -> Path:
                 f"{spec.source} has no weights as safetensors on the hub; other formats may hold "
                 "code and are not opened. Take another model, or convert it."
             )
-        config = hf_hub_download(spec.source, "config.json", tqdm_class=_bar(0))
+        at = str(info.sha)
+        config = hf_hub_download(spec.source, "config.json", revision=at, tqdm_class=_bar(0))
         engine_of(Path(config).parent)
         needed = sum(sizes[name] for name in wanted)
         _must_fit(spec, needed, Path(constants.HF_HUB_CACHE))
@@ -62,12 +64,24 @@ def fetch(spec: EngineSpec) -> Path:
             f"{constants.HF_HUB_CACHE} …"
         )
         for name in sorted(wanted, key=lambda name: sizes[name]):  # the weights last
-            hf_hub_download(spec.source, name, tqdm_class=_bar(sizes[name]))
+            hf_hub_download(spec.source, name, revision=at, tqdm_class=_bar(sizes[name]))
+        _make_current(Path(config).parent)
         return Path(config).parent
     except (ModelError, KeyboardInterrupt):
         raise
     except Exception as error:  # the client's and its HTTP library's own, by version
         raise ModelError(_out_of_reach(spec, _reason(spec, error))) from error
+
+
+def _make_current(snapshot_folder: Path) -> None:
+    """Name a whole snapshot as the newest one, by which the cache finds it without the hub.
+
+    The hub's client does so only for what it fetched by a branch's name. The layout is documented
+    (huggingface_hub, "Understand caching").
+    """
+    ref = snapshot_folder.parent.parent / "refs" / "main"
+    ref.parent.mkdir(exist_ok=True)
+    ref.write_text(snapshot_folder.name, encoding="utf-8")
 
 
 def wanted_files(sizes: dict[str, int]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbasr._files import expanded
 from nbasr.engines.base import EngineSpec
 from nbasr.engines.checkpoint import engine_of, is_hub_id, parameters_of, snapshot, window_of
 from nbasr.errors import ModelError, did_you_mean
@@ -146,7 +147,7 @@ def resolve(name: str, dtype: str = "auto", device: str = "auto") -> EngineSpec:
     """Turn a model's name into the spec of an engine.
 
     Nothing is loaded or fetched; a hub id that is not on this machine is taken for a Whisper
-    checkpoint until its configuration is there.
+    checkpoint that hears 30 s at once until its configuration is there.
 
     Parameters
     ----------
@@ -166,7 +167,7 @@ def resolve(name: str, dtype: str = "auto", device: str = "auto") -> EngineSpec:
     known = entry(name)
     if known is not None and known.engine == "sphinx":
         return EngineSpec("sphinx", "", known.name, max_seconds=known.max_seconds)
-    folder = Path(name).expanduser()
+    folder = Path(expanded(name))
     if not name.strip():
         raise ModelError(_unknown(name))
     if known is not None:

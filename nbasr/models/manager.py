@@ -6,12 +6,13 @@ import html
 import threading
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbasr._files import expanded
 from nbasr.engines.base import Engine, EngineSpec, open_engine
-from nbasr.engines.checkpoint import snapshot
+from nbasr.engines.checkpoint import snapshot, window_of
 from nbasr.engines.languages import language_code, language_name
 from nbasr.errors import ModelError, ModelWarning, did_you_mean
 from nbasr.models import catalog
@@ -128,8 +129,7 @@ class ModelManager:
             If the model is unknown, cannot be fetched or cannot be loaded.
         """
         spec = self._spec(name, dtype or "auto", device or "auto")
-        self._loaded(spec, asked_for=True)
-        return Model(spec, self)
+        return Model(self._loaded(spec, asked_for=True).spec, self)
 
     def resident(self) -> list[Model]:
         """Return the models that are loaded, the last used first."""
@@ -238,7 +238,9 @@ class ModelManager:
                 try:
                     if slot.engine is None:
                         if spec.source and not Path(spec.source).is_dir():
-                            fetch(spec)
+                            heard = window_of(fetch(spec))  # a hub id's is not known before
+                            spec = replace(spec, max_seconds=min(spec.max_seconds, heard))
+                            slot.spec = spec
                         slot.engine = open_engine(spec)
                 except BaseException:
                     with self._lock:
@@ -279,7 +281,7 @@ def _identity(spec: EngineSpec) -> _Identity:
 
 
 def _is_called(spec: EngineSpec, name: str) -> bool:
-    folder = Path(name).expanduser()
+    folder = Path(expanded(name))
     return name.strip().lower() in (spec.name.lower(), spec.source.lower()) or (
         folder.is_dir() and str(folder.resolve()) == spec.source
     )

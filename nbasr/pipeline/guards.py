@@ -17,8 +17,12 @@ WRONG = frozenset({"truncated", "repetition"})
 """Flags of an answer that is not taken: its token budget was used up, or it runs in circles."""
 
 SHORTEST = 1.0
-"""Seconds below which a chunk is not cut again: a second holds two or three words, which no model's
-token budget is too small for, so the answer runs away for another reason."""
+"""Seconds that a part has at least: a second holds two or three words, which no token budget is too
+small for, so the answer runs away for another reason."""
+
+HALVINGS = 3
+"""Times that a chunk is cut in two. Each doubles the work, and what still fails in an eighth of a
+chunk is no speech that the model knows."""
 
 
 def rescued(
@@ -27,6 +31,7 @@ def rescued(
     stop: float,
     levels: Levels,
     again: Callable[[float, float], Recognition],
+    halvings: int = HALVINGS,
 ) -> Recognition:
     """Recognise a chunk anew in two parts, and those in two, until no answer is flagged.
 
@@ -40,22 +45,24 @@ def rescued(
         Levels of the recording; the cut goes into its widest inner pause, else its quietest place.
     again
         Recognises the sound between two times, in seconds.
+    halvings
+        How often to cut at most.
 
     Returns
     -------
     Recognition
         With times from the chunk's start; `found` itself where nothing is `WRONG` with it. Still
-        flagged if even parts too short to be cut again were wrong.
+        flagged if even the smallest parts were wrong.
     """
-    if not WRONG & set(found.flags) or stop - start < 2 * SHORTEST:
+    if not WRONG & set(found.flags) or stop - start < 2 * SHORTEST or not halvings:
         return found
     middle = best_cut(levels, start, stop)
     parts = []
     for left, right in ((start, middle), (middle, stop)):
-        part = rescued(again(left, right), left, right, levels, again)
+        part = rescued(again(left, right), left, right, levels, again, halvings - 1)
         parts.append((left - start, right - start, part))
     segments = [
-        placed(segment, low, high) for low, high, part in parts for segment in part.segments
+        placed(segment, low, low, high) for low, high, part in parts for segment in part.segments
     ]
     flags = tuple(dict.fromkeys(flag for _, _, part in parts for flag in part.flags))
     language = parts[0][2].language or parts[1][2].language

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from nbasr.settings import Options
 
 
+CUTTING = ("max_seconds", "min_seconds", "min_pause", "threshold_db", "overlap")
+"""Options that say how a named strategy cuts."""
+
+
 class Cutter(Protocol):
     """What can take the place of a strategy: your own, too."""
 
@@ -108,8 +112,14 @@ class Job:
         size = self.options.batch_size or self.spec.batch_size
         facts = [
             ("model", f"{self.spec.name} ({self.spec.dtype}, {self.spec.device})"),
-            ("audio", f"{clock(total)}, of it {clock(self.seconds)} in {len(self.items)} chunks"),
-            ("batches", f"{len(self.batches)} of up to {size}"),
+            (
+                "audio",
+                f"{clock(total)}, of it {clock(self.seconds)} in {_many(self.items, 'chunk')}",
+            ),
+            (
+                "batches",
+                f"{len(self.batches)} of up to {size}" if size > 1 else "one chunk at a time",
+            ),
         ]
         if self.weights_bytes:
             facts.append(("weights", f"{self.weights_bytes / 1e6:,.0f} MB in memory"))
@@ -138,6 +148,10 @@ class Job:
         }
 
 
+def _many(things: tuple[Any, ...], what: str) -> str:
+    return f"{len(things)} {what}" + "s" * (len(things) != 1)
+
+
 def _html(plan: ChunkPlan) -> str:
     return str(plan._repr_mimebundle_()["text/html"])
 
@@ -162,11 +176,6 @@ def cut(recording: Recording, spec: EngineSpec, options: Options, custom: Any) -
         If the plan is another recording's, or has a chunk longer than the model can take.
     """
     if isinstance(custom, ChunkPlan):
-        if abs(custom.duration - recording.duration) > 0.05:
-            raise OptionError(
-                f"That plan was made for a recording of {custom.duration:.1f} s, but "
-                f"{recording.name} has {recording.duration:.1f} s; plan this one."
-            )
         plan = custom
     elif custom is not None:
         if not callable(getattr(custom, "plan", None)):
@@ -175,6 +184,11 @@ def cut(recording: Recording, spec: EngineSpec, options: Options, custom: Any) -
                 'try chunking="optimal".'
             )
         plan = custom.plan(recording)
+        if not isinstance(plan, ChunkPlan):
+            raise OptionError(
+                f"{type(custom).__name__}.plan returned {type(plan).__name__}; return a ChunkPlan, "
+                "such as nbasr.chunking.ChunkPlan.of(recording, [(start, stop), …])."
+            )
     else:
         plan = chunking.strategy(
             options.chunking,
@@ -184,6 +198,7 @@ def cut(recording: Recording, spec: EngineSpec, options: Options, custom: Any) -
             threshold_db=options.threshold_db,
             overlap=options.overlap or None,
         ).plan(recording)
+    _must_be_of(plan, recording)
     longest = max((chunk.duration for chunk in plan.chunks), default=0.0)
     if longest > spec.max_seconds + 0.01:
         raise OptionError(
@@ -191,6 +206,20 @@ def cut(recording: Recording, spec: EngineSpec, options: Options, custom: Any) -
             f"{longest:.1f} s; set max_seconds to {spec.max_seconds:g} or less."
         )
     return plan
+
+
+def _must_be_of(plan: ChunkPlan, recording: Recording) -> None:
+    """Raise if the plan was made for another recording, as far as it tells."""
+    if abs(plan.duration - recording.duration) > 0.05:
+        raise OptionError(
+            f"That plan was made for {plan.duration:.1f} s of sound, but {recording.name} has "
+            f"{recording.duration:.1f} s; plan this one."
+        )
+    if plan.recording is not None and plan.recording != recording:
+        raise OptionError(
+            f"That plan was made for {plan.recording.name}, another recording than "
+            f"{recording.name}; plan this one."
+        )
 
 
 def _longest(recording: Recording, spec: EngineSpec, options: Options) -> float:

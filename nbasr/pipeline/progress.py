@@ -79,7 +79,7 @@ class Progress:
         )
         return (
             '<div style="font:13px/1.5 var(--jp-ui-font-family,sans-serif)">'
-            '<div style="height:4px;border-radius:2px;max-width:40em;'
+            '<div style="height:4px;border-radius:2px;'
             'background:var(--jp-border-color2,#ccc)">'
             f'<div style="height:4px;border-radius:2px;width:{100 * share:.1f}%;'
             f'background:var(--jp-{colour}-color1,{fallback})"></div></div>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections import defaultdict
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nbasr.chunking import Chunk
 from nbasr.engines.base import Recognition, Request
-from nbasr.pipeline.guards import WRONG, rescued
+from nbasr.pipeline.guards import rescued
 from nbasr.pipeline.job import Item, Job
 from nbasr.pipeline.progress import Listener, Progress, clock
 from nbasr.pipeline.seams import Interval, placed, snapped, without_overlap
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
     from nbasr.engines.base import Engine
 
 Heard = dict[Item, Recognition]
+
+_NOTES = {
+    "truncated": "in places the answer was cut short, even in short pieces; they are marked",
+    "repetition": "in places the answer ran in circles, even in short pieces; they are marked",
+    "no_speech": "in places the model itself said that nobody speaks; its guess was dropped",
+    "prompt_cut": "only the end of the prompt fitted into the model",
+}
+"""What the reader of a transcript is told of the flags in it."""
 
 
 def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
@@ -44,6 +53,9 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
     ------
     KeyboardInterrupt
         If the interrupt came before the first batch was finished: there is nothing to return.
+    Exception
+        Whatever the engine or `tell` raises; its attribute ``partial`` holds the transcripts of
+        what was finished until then.
     """
     heard: Heard = {}
     done = 0.0
@@ -52,6 +64,9 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
     def state(word: str, text: str = "") -> Progress:
         elapsed = time.perf_counter() - began
         return Progress(job.name, done, job.seconds, elapsed, text, word, job.spec.name)
+
+    def made() -> Transcripts:
+        return Transcripts(_transcripts(job, heard, time.perf_counter() - began))
 
     text = ""
     try:
@@ -66,11 +81,17 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
     except KeyboardInterrupt:
         if not heard:
             raise
-        tell(state("interrupted", text))
-    else:
-        tell(state("finished"))
-    elapsed = time.perf_counter() - began
-    return Transcripts(_transcripts(job, heard, elapsed))
+    except Exception as error:
+        if heard:
+            error.partial = made()  # type: ignore[attr-defined]
+            error.add_note(
+                f"{clock(done)} of {clock(job.seconds)} were finished: the error's attribute "
+                "partial holds them (in a notebook: import sys; sys.last_value.partial)."
+            )
+        raise
+    with contextlib.suppress(KeyboardInterrupt):  # too late: the work is done
+        tell(state("finished" if len(heard) == len(job.items) else "interrupted", text))
+    return made()
 
 
 def _request(job: Job, recording: int, chunk: Chunk) -> Request:
@@ -105,18 +126,17 @@ def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
         found = by_recording[index]
         complete = len(found) == len(plan.chunks)
         seconds = sum(plan.chunks[position].duration for position in found)
-        notes = []
+        notes = [f"the recording {problem}" for problem in recording.problems]
         if not complete:
             total = sum(chunk.duration for chunk in plan.chunks)
             notes.append(
                 f"interrupted: {clock(seconds)} of {clock(total)} recognised; run it again for the "
                 "rest"
             )
-        if any(WRONG & set(result.flags) for result in found.values()):
-            notes.append(
-                "in places the model's answer was cut short or went round in circles, even in "
-                "short pieces; they are marked"
-            )
+        flags = {flag for result in found.values() for flag in result.flags}
+        notes += [note for flag, note in _NOTES.items() if flag in flags]
+        if job.options.model == "auto" and job.spec.engine == "sphinx":
+            notes.append("a draft by the embedded engine; name a model for real work")
         made.append(
             Transcript(
                 segments=tuple(_segments(plan.chunks, plan.speech, found)),
@@ -125,6 +145,7 @@ def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
                 model=job.spec.name,
                 name=recording.name,
                 seconds=elapsed * seconds / done,
+                recognized=seconds,
                 complete=complete,
                 notes=tuple(notes),
             )
@@ -149,7 +170,11 @@ def _segments(
             if start < chunk.stop and stop > chunk.start
         ]
         here = snapped(
-            [_labelled(placed(s, chunk.start, chunk.stop), result) for s in result.segments], inside
+            [
+                _labelled(placed(s, chunk.start, chunk.start, chunk.stop), result)
+                for s in result.segments
+            ],
+            inside,
         )
         if chunk.overlap:
             shared = (chunk.start, chunk.start + chunk.overlap)

@@ -6,11 +6,14 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 from nbasr.text.joining import join
+from nbasr.text.scripts import UNSPACED, is_mark, script
 from nbasr.transcript.transcript import Segment, Word
 
 Interval = tuple[float, float]
+_Timed = TypeVar("_Timed", Segment, Word)
 
 REACH = 0.8
 """How far, in seconds, a segment's edge is moved to a pause that is seen in the sound. Whisper's
@@ -24,22 +27,14 @@ _HAIR = 0.05  # s, within which times count as equal
 _TOKEN = re.compile(r"[^\W_]", re.UNICODE)
 
 
-def placed(segment: Segment, start: float, stop: float) -> Segment:
-    """Return the segment, moved by `start` seconds and kept inside `start` … `stop`."""
-    words = tuple(
-        dataclasses.replace(
-            word,
-            start=_within(word.start + start, start, stop),
-            stop=_within(word.stop + start, start, stop),
-        )
-        for word in segment.words
-    )
-    return dataclasses.replace(
-        segment,
-        start=_within(segment.start + start, start, stop),
-        stop=_within(segment.stop + start, start, stop),
-        words=words,
-    )
+def placed(segment: Segment, by: float, start: float, stop: float) -> Segment:
+    """Return the segment with its words, moved by `by` s, kept in `start` … `stop`, to the ms."""
+
+    def moved(of: _Timed) -> _Timed:
+        low, high = (round(min(max(time + by, start), stop), 3) for time in (of.start, of.stop))
+        return dataclasses.replace(of, start=low, stop=high)
+
+    return dataclasses.replace(moved(segment), words=tuple(moved(word) for word in segment.words))
 
 
 def snapped(segments: Sequence[Segment], speech: Sequence[Interval]) -> list[Segment]:
@@ -81,15 +76,12 @@ def snapped(segments: Sequence[Segment], speech: Sequence[Interval]) -> list[Seg
     moved = []
     last = 0.0
     for segment, start, stop in zip(segments, starts, stops, strict=True):
+        if segment.words:  # times of words are the finer ones
+            start = min(start, segment.words[0].start)
+            stop = max(stop, segment.words[-1].stop)
         start = max(start, last)
         last = stop = max(stop, start)
-        words = tuple(
-            dataclasses.replace(
-                word, start=_within(word.start, start, stop), stop=_within(word.stop, start, stop)
-            )
-            for word in segment.words
-        )
-        moved.append(dataclasses.replace(segment, start=start, stop=stop, words=words))
+        moved.append(placed(dataclasses.replace(segment, start=start, stop=stop), 0.0, start, stop))
     return moved
 
 
@@ -147,7 +139,8 @@ def _agreeing(tail: Sequence[object], head: Sequence[object]) -> list[tuple[int,
 
     Overlap alignment by dynamic programming (as for reads of a genome): a word that agrees counts
     2, one that differs or is missing on one side -1; the start of `tail` and the end of `head` are
-    free. Nothing is returned unless the best alignment counts more than 0.
+    free. One word that agrees is too little if another lies between it and the edge: it may be a
+    chance "the". So nothing is returned unless the best alignment counts at least 2.
     """
     rows, columns = len(tail) + 1, len(head) + 1
     score = [[-j for j in range(columns)]] + [[0] * columns for _ in tail]
@@ -158,7 +151,8 @@ def _agreeing(tail: Sequence[object], head: Sequence[object]) -> list[tuple[int,
                 score[i - 1][j] - 1,
                 score[i][j - 1] - 1,
             )
-    i, j = rows - 1, max(range(columns), key=lambda column: score[-1][column])
+    best = max(range(columns), key=lambda column: score[-1][column])
+    i, j = rows - 1, best
     pairs = []
     while j and i:
         same = tail[i - 1] == head[j - 1]
@@ -170,7 +164,7 @@ def _agreeing(tail: Sequence[object], head: Sequence[object]) -> list[tuple[int,
             i -= 1
         else:
             j -= 1
-    return pairs[::-1]
+    return pairs[::-1] if score[-1][best] > 1 else []
 
 
 def _dropped(segments: list[Segment], count: int, *, at_end: bool) -> list[Segment]:
@@ -196,13 +190,17 @@ def _dropped(segments: list[Segment], count: int, *, at_end: bool) -> list[Segme
 
 
 def _tokens(text: str) -> list[str]:
-    """Split into words; scripts without spaces into characters."""
+    """Split into words; scripts without spaces into letters with their marks."""
     tokens: list[str] = []
     for word in text.split():
-        if any("\u0e00" <= c <= "\u0eff" or "\u3040" <= c <= "\u9fff" for c in word):
-            tokens += list(word)
-        else:
-            tokens.append(word)
+        open_word = False
+        for letter in word:
+            alone = script(letter) in UNSPACED
+            if tokens and (is_mark(letter) or (open_word and not alone)):
+                tokens[-1] += letter
+            else:
+                tokens.append(letter)
+            open_word = not alone or (open_word and is_mark(letter))
     return tokens
 
 
@@ -214,7 +212,3 @@ def _plain(token: str) -> object:
 def _distance(time: float, interval: Interval) -> float:
     start, stop = interval
     return max(start - time, time - stop, 0.0)
-
-
-def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbasr import settings
+from nbasr.audio._many import is_many
 from nbasr.audio.recording import Recording
 from nbasr.errors import AudioError, NbasrError, OptionError
 from nbasr.models import manager
-from nbasr.pipeline.job import Job, cut
-from nbasr.pipeline.progress import Listener, listener
+from nbasr.pipeline.job import CUTTING, Job, cut
+from nbasr.pipeline.progress import Listener, Progress, listener
 from nbasr.pipeline.run import run
 from nbasr.transcript.transcript import Transcript
 from nbasr.transcript.transcripts import Transcripts
@@ -50,13 +50,15 @@ def transcribe(
     ----------
     source
         Whatever `Recording.open` takes: path, URL, bytes, file object, ``(array, rate)``, or a
-        Recording. A list of them gives a list of transcripts, all by one resident model.
+        Recording. A list, tuple or generator of them gives a list of transcripts, all by one
+        resident model.
     model
         Catalogue name, hub id or local folder. ``"auto"`` (default): a resident model, else the
         best one already on this machine that fits, else the embedded engine, with a warning. Only
         a model that is named is ever downloaded.
     language
-        Name or ISO code; ``"auto"`` (default) detects it where the model can.
+        Name or ISO code; ``"auto"`` (default) detects it where the model can, in each chunk anew,
+        so that speakers may change it; where all speak one, naming it saves wrong guesses.
     task
         ``"transcribe"`` (default), or ``"translate"`` into English.
     prompt
@@ -128,7 +130,9 @@ def transcribe(
         batch_size=batch_size,
         channel=channel,
     )
-    transcripts = run(job, manager.engine_for(job.options, job.spec), listener(told))
+    tell = listener(told)
+    tell(Progress(job.name, 0.0, job.seconds, 0.0, state="loading", model=job.spec.name))
+    transcripts = run(job, manager.engine_for(job.options, job.spec), tell)
     return transcripts if job.many else transcripts[0]
 
 
@@ -160,23 +164,26 @@ def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
     name = chunking if isinstance(chunking, str) else None
     options = settings.current().resolve(chunking=name, **given)
     many = is_many(source)
-    if many and not source:
+    sources = list(source) if many else [source]
+    if not sources:
         raise OptionError("There is nothing to transcribe: the list of sources is empty.")
     spec = manager.choose(options)
-    recordings = _opened(source if many else [source], options.channel)
+    recordings = _opened(sources, options.channel)
     custom = None if isinstance(chunking, str) else chunking
+    if custom is not None:
+        _refuse_beside(custom, {name: given.get(name) for name in CUTTING})
     plans = tuple(cut(recording, spec, options, custom) for recording in recordings)
     return Job(tuple(recordings), plans, spec, options, many)
 
 
-def is_many(source: Any) -> bool:
-    """Tell a list of sources from one source; ``(array, rate)`` is one."""
-    if isinstance(source, list):
-        return not (source and isinstance(source[0], numbers.Number))
-    if isinstance(source, tuple):
-        pair = len(source) == 2 and isinstance(source[1], numbers.Number)
-        return not pair and not (source and isinstance(source[0], numbers.Number))
-    return False
+def _refuse_beside(custom: Any, cutting: dict[str, Any]) -> None:
+    """Raise if options say how to cut although a strategy or plan has decided that already."""
+    beside = [name for name, value in cutting.items() if value is not None]
+    if beside:
+        raise OptionError(
+            f"{beside[0]} has no effect beside a {type(custom).__name__}, which says itself how to "
+            "cut; set it there, or give chunking as a name."
+        )
 
 
 def _opened(sources: Sequence[Any], channel: int | None) -> list[Recording]:

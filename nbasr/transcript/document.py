@@ -61,6 +61,7 @@ def from_dict(values: Mapping[str, Any]) -> Transcript:
             model=_text(values.get("model", "")),
             name=_text(values.get("name", "")),
             seconds=values.get("seconds"),
+            recognized=values.get("recognized"),
             complete=bool(values.get("complete", True)),
             notes=tuple(_text(note) for note in values.get("notes", ())),
         )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
 import dataclasses
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from nbasr._files import expanded, replacing
 from nbasr.errors import OptionError, did_you_mean
 from nbasr.text.cleaning import flat
 from nbasr.transcript import document, elan, marks, subtitles, tables, textgrid
@@ -143,26 +142,21 @@ def write(
     OptionError
         If the format is unknown or cannot hold the transcript, or the file cannot be written.
     """
-    path = path.expanduser()
+    path = Path(expanded(path))
     form = find(name) if name else of_path(path)
     content = form.dump(transcript)
     # In JSON a lone surrogate becomes its escape; the other formats hold none.
     encoded = content.encode("utf-8", errors="backslashreplace")
     if path.exists() and not overwrite:
         raise OptionError(f"{path} is already there; take another name or say overwrite=True.")
-    place = path.resolve()  # through a link, to the file itself
-    beside = place.with_name(f".{place.name[:100]}.{secrets.token_hex(4)}.part")
     try:
-        beside.write_bytes(encoded)
-        beside.replace(place)
+        with replacing(path) as beside:
+            beside.write_bytes(encoded)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OptionError(
             f"Cannot write {path} ({reason}); choose another folder or free the place."
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
     return path
 
 
@@ -174,7 +168,7 @@ def read(path: Path, name: str | None = None) -> Transcript:
     OptionError
         If the format is unknown or cannot be read, or the file is missing or damaged.
     """
-    path = path.expanduser()
+    path = Path(expanded(path))
     form = find(name) if name else of_path(path)
     if form.parse is None:
         readable = ", ".join(known.name for known in _FORMATS.values() if known.parse)

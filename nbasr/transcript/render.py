@@ -10,7 +10,11 @@ from nbasr.transcript.clock import clock
 from nbasr.transcript.transcript import Segment, Transcript
 
 DOUBTFUL_SCORE = 0.4
-"""A segment whose score is below this is marked as doubtful; sure ones are mostly above 0.7."""
+"""A segment whose score is below this is marked as doubtful.
+
+Our own choice, not measured: just above the exp(-1) = 0.37 below which Whisper takes its own answer
+for failed (Radford et al. 2022, section 4.5), so that a reader looks again at what came near it.
+"""
 
 _OPEN_SEGMENTS = 30
 """Segments that are shown at once; the rest unfold."""

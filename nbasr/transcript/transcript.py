@@ -77,8 +77,9 @@ class Segment:
     speaker : str, optional
         Who speaks, where known.
     score : float, optional
-        How sure the model was, from 0 to 1 (the mean probability of its tokens); None where it
-        does not tell.
+        How sure the model was, from 0 to 1; None where it does not tell. Engines measure it each in
+        their own way: Whisper gives the geometric mean of the token probabilities of the whole
+        chunk, the same for all its segments; sphinx the posterior probability of the words.
     flags : tuple of str, optional
         Doubts, each in a word or two: ``"truncated"``, ``"repetition"``.
 
@@ -124,6 +125,9 @@ class Transcript:
         Name of the recording.
     seconds : float, optional
         Time that recognition took; None where unknown.
+    recognized : float, optional
+        Seconds of audio that the model was given in that time (silence may have been left out);
+        None: the whole duration.
     complete : bool, optional
         False if only a part was transcribed; `notes` then say why.
     notes : tuple of str, optional
@@ -136,6 +140,7 @@ class Transcript:
     model: str = ""
     name: str = ""
     seconds: float | None = None
+    recognized: float | None = None
     complete: bool = True
     notes: tuple[str, ...] = ()
 
@@ -146,8 +151,9 @@ class Transcript:
         object.__setattr__(self, "duration", float(self.duration))
         if not (math.isfinite(self.duration) and self.duration >= 0):
             raise OptionError(f"A transcript lasts 0 s or more, not {self.duration} s.")
-        if self.seconds is not None:
-            object.__setattr__(self, "seconds", float(self.seconds))
+        for name in ("seconds", "recognized"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
 
     @property
     def text(self) -> str:
@@ -162,12 +168,13 @@ class Transcript:
     @property
     def rtf(self) -> float | None:
         """Real-time factor: seconds of work per second of audio; smaller is faster."""
-        return None if self.seconds is None or not self.duration else self.seconds / self.duration
+        audio = self.duration if self.recognized is None else self.recognized
+        return None if self.seconds is None or not audio else self.seconds / audio
 
     @property
     def rtfx(self) -> float | None:
         """Seconds of audio per second of work; larger is faster."""
-        return None if not self.seconds or not self.duration else self.duration / self.seconds
+        return 1 / self.rtf if self.rtf else None
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
