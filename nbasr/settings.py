@@ -22,6 +22,7 @@ from typing import Any
 import traitlets
 from traitlets.config import Configurable
 
+from nbasr._files import expanded
 from nbasr.errors import OptionError, did_you_mean
 
 
@@ -344,4 +345,4 @@ def cache_folder() -> Path:
     import platformdirs
 
     chosen = os.environ.get("NBASR_CACHE")
-    return Path(chosen or platformdirs.user_cache_dir("nbasr", appauthor=False)).expanduser()
+    return Path(expanded(chosen or platformdirs.user_cache_dir("nbasr", appauthor=False)))

@@ -11,7 +11,7 @@ import nbasr
 PACKAGE = Path(nbasr.__file__).parent
 
 FLOORS = (
-    ("errors", "settings", "_files", "_telling"),
+    ("errors", "settings", "_files"),
     ("audio", "text"),
     ("chunking", "engines", "transcript"),
     ("models",),

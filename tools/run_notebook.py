@@ -30,6 +30,13 @@ def text_of(cell: nbformat.NotebookNode) -> str:
     return "\n".join(part.rstrip("\n") for part in parts)
 
 
+def tell_section(cell: nbformat.NotebookNode, cell_index: int) -> None:  # noqa: ARG001
+    """Print the heading of a section as it is reached."""
+    heading = re.match(r"##? (.+)", cell.source) if cell.cell_type == "markdown" else None
+    if heading:
+        print(f"  {heading[1]}", flush=True)
+
+
 def main() -> int:
     """Run it; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -47,6 +54,7 @@ def main() -> int:
         timeout=given.timeout,
         kernel_name="python3",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no note on TCP between processes here
+        on_cell_start=tell_section,
         resources={"metadata": {"path": str(given.notebook.parent)}},
     )
     try:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nbasr._commands.arguments import Argument, Command
-from nbasr._commands.sources import expanded
 from nbasr._commands.words import Word, split, variables
+from nbasr._files import expanded
 
 _MAGIC = re.compile(r"^\s*(?:[\w\s,.*\[\]'\"()]+=\s*)?(%%?)(transcribe|asr)(?=\s)")
 _IN_BRACES = re.compile(r"\{[^{}]*?(?P<dot>\.?)(?P<name>(?:[^\W\d]\w*)?)$")

@@ -131,7 +131,7 @@ def _find(words: Sequence[Word], tally: _Tally) -> list[sources.Source]:
     found: list[sources.Source] = []
     for word in words:
         try:
-            found += sources.named([word]).found
+            found += sources.named([word], within=words).found
         except NbasrError as error:
             _fail(tally, word.typed, error)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbasr._commands.arguments import Argument
-from nbasr._commands.sources import expanded
+from nbasr._files import expanded
 from nbasr.errors import OptionError
 
 if TYPE_CHECKING:

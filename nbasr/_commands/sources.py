@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
 from nbasr._commands.words import Word, variables
-from nbasr._files import expanded as expanded
+from nbasr._files import expanded
 from nbasr.audio._many import is_many
 from nbasr.errors import AudioError, OptionError, did_you_mean
 
@@ -71,7 +71,12 @@ class Sources:
         return values if self.many else values[0]
 
 
-def named(words: Iterable[Word], names: Mapping[str, Any] | None = None) -> Sources:
+def named(
+    words: Iterable[Word],
+    names: Mapping[str, Any] | None = None,
+    *,
+    within: Sequence[Word] | None = None,
+) -> Sources:
     """Find the recordings that words name.
 
     Parameters
@@ -82,6 +87,8 @@ def named(words: Iterable[Word], names: Mapping[str, Any] | None = None) -> Sour
         taken as it is, even if it has brackets or braces in it.
     names
         Variables for the expressions.
+    within
+        The line that the words are from, if there is more of it: for hints at missing quotes.
 
     Returns
     -------
@@ -98,11 +105,12 @@ def named(words: Iterable[Word], names: Mapping[str, Any] | None = None) -> Sour
     found: list[Source] = []
     words = tuple(words)
     many = len(words) > 1
-    for at, word in enumerate(words):
+    line = tuple(within or words)
+    for word in words:
         try:
             sources, several = _of_word(word, names or {})
         except AudioError as error:
-            raise AudioError(f"{error}{_hint(words, at, names or {})}") from None
+            raise AudioError(f"{error}{_hint(word, line, names or {})}") from None
         found += sources
         many = many or several
     return Sources(tuple(found), many)
@@ -148,9 +156,8 @@ def _of_word(word: Word, names: Mapping[str, Any]) -> tuple[list[Source], bool]:
     return found, many
 
 
-def _hint(words: Sequence[Word], at: int, names: Mapping[str, Any]) -> str:
-    """Return what may have been meant by a word that names nothing, after a space."""
-    word = words[at]
+def _hint(word: Word, line: Sequence[Word], names: Mapping[str, Any]) -> str:
+    """Return what may have been meant by a word of a line that names nothing, after a space."""
     variable = _VARIABLE.fullmatch(word.typed)
     if variable and variable[1] in variables(names):
         return f" {variable[1]} is a variable: write {{{word.typed}}}."
@@ -158,9 +165,10 @@ def _hint(words: Sequence[Word], at: int, names: Mapping[str, Any]) -> str:
         closed = "}" in word.typed
         what = "What stands in the braces is not Python" if closed else "Its brace is not closed"
         return f" {what}: write {{name}}, or {{{{ for a brace that is part of a name."
+    at = line.index(word)
     for first in range(max(0, at - _MOST_WORDS), at + 1):
-        for last in range(max(first, at) + 1, min(len(words), first + _MOST_WORDS)):
-            joined = " ".join(one.typed for one in words[first : last + 1])
+        for last in range(max(first + 1, at), min(len(line), first + _MOST_WORDS)):
+            joined = " ".join(one.typed for one in line[first : last + 1])
             if _exists(joined):
                 return f' There is {joined!r}: put it into quotes, "{joined}".'
     return ""

@@ -244,6 +244,8 @@ def _unreadable(content: Content, head: bytes) -> str:
     if _is_text(head):
         page = b"<html" in head[:4096].lower() or b"<!doctype" in head[:4096].lower()
         what = "a web page" if page else "text"
+        if isinstance(content.where, bytes):
+            return f"The bytes hold {what}, not sound."
         return f"{name} holds {what}, not sound, whatever its name says."
     return f"{name} is in no format that is known here, or damaged; convert it to WAV first."
 

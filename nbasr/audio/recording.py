@@ -199,11 +199,13 @@ class Recording:
         Raises
         ------
         OptionError
-            If `start` lies outside the recording, or `stop` before `start`.
+            If `start` lies outside the recording, `stop` before `start`, or one is no number.
         AudioError
             If its file was changed since it was opened, or is gone.
         """
+        _check_seconds("start", start)
         stop = self.duration if stop is None else stop
+        _check_seconds("stop", stop)
         if not 0 <= start <= self.duration:
             raise OptionError(
                 f"start is from 0 to {self.duration:g} s, the length of {self.name}, not {start!r}."
@@ -320,6 +322,16 @@ class Recording:
             raise self._changed()
         self._opened = again
         return again
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    """Raise unless a value counts as a number: numpy's and torch's do, a text does not."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        float(value)
+    except (TypeError, ValueError):
+        raise OptionError(f"{name} is a number of seconds, not {value!r}.") from None
 
 
 def _check_number(name: str, value: int | None) -> None:

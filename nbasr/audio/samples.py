@@ -37,6 +37,12 @@ __all__ = [
     "reference",
 ]
 
+
+def __dir__() -> list[str]:
+    """Complete only what is meant for people."""
+    return list(__all__)
+
+
 _BUNDLED = Path(__file__).parent / "bundled"
 _LONGEST = 24 * 60.0  # min; a WAV file holds 37 h of this sound
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from nbasr import settings
 from nbasr._files import expanded
-from nbasr.audio import cache
+from nbasr.audio import cache, samples
 from nbasr.audio._arrays import ArraySound, array_sound
 from nbasr.audio._fetch import fetch, name_of
 from nbasr.audio._words import reason
@@ -121,6 +121,8 @@ def _content(name: str, data: bytes) -> Content:
 
 def _file(source: str | os.PathLike[str]) -> Content:
     """Check that a path leads to a file with something in it."""
+    if not os.fspath(source):
+        raise AudioError("An empty path names no recording; pass the path of a file.")
     path = Path(expanded(source))
     name = path.name or str(path)
     try:
@@ -146,6 +148,11 @@ def _file(source: str | os.PathLike[str]) -> Content:
 def _missing(path: Path) -> str:
     """Say that there is no such file, and which one may be meant."""
     folder = path.absolute().parent
+    if str(path) in samples.names():
+        return (
+            f"There is no file {path.name!r} in {folder}; the bundled recording of that name is "
+            f'opened by nbasr.samples.open("{path.name}").'
+        )
     if not folder.is_dir():
         return f"There is no folder {folder}, so no {path.name} in it."
     names: dict[str, str] = {}

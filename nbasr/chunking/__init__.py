@@ -29,6 +29,12 @@ __all__ = [
     "strategy",
 ]
 
+
+def __dir__() -> list[str]:
+    """Complete only what is meant for people."""
+    return list(__all__)
+
+
 _STRATEGIES: dict[str, type[Strategy]] = {
     "optimal": Optimal,
     "silence": Silence,

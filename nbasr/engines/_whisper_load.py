@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbasr._files import expanded
 from nbasr.engines.checkpoint import engine_of, must_have_processor, snapshot, weights_of
 from nbasr.errors import ModelError
 
 if TYPE_CHECKING:
-    from nbasr.engines.base import EngineSpec
+from nbasr.engines.base import EngineSpec
 
 MULTILINGUAL_VOCABULARY = 51_865
 """Smallest vocabulary of a many-language Whisper; English-only ones have one token less
@@ -97,7 +98,7 @@ def folder_of(spec: EngineSpec) -> Path:
     ModelError
         If it is not there.
     """
-    folder = Path(spec.source).expanduser()
+    folder = Path(expanded(spec.source))
     if folder.is_dir():
         return folder
     found = snapshot(spec.source)

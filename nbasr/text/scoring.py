@@ -82,7 +82,7 @@ class Score:
         if not self.words:
             return f"no words in the reference ({counts})"
         return (
-            f"WER {_percent(self.wer)} ({self.errors} of {self.words} words: {counts}), "
+            f"WER {_percent(self.wer)} ({self.errors} of {_many(self.words, 'word')}: {counts}), "
             f"CER {_percent(self.cer)}"
         )
 
@@ -94,6 +94,10 @@ class Score:
             body += f"<details><summary>the rest</summary>{rest}</details>"
         key = "<small><del>missing or wrong</del> <ins>added or in its place</ins></small>"
         return f"<div><p><strong>{escape(repr(self))}</strong><br>{key}</p>{body}</div>"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}" + "s" * (number != 1)
 
 
 def score(reference: Text | Sequence[Text], hypothesis: Text | Sequence[Text]) -> Score:
@@ -157,8 +161,8 @@ def _pairs(
     said, heard = _texts(reference), _texts(hypothesis)
     if len(said) != len(heard):
         raise OptionError(
-            f"Each text needs its reference: there are {len(said)} references "
-            f"and {len(heard)} hypotheses."
+            f"Each text needs its reference: there {'is' if len(said) == 1 else 'are'} "
+            f"{_many(len(said), 'reference')}, and the texts recognised are {len(heard)}."
         )
     return list(zip(said, heard, strict=True))
 

@@ -69,7 +69,7 @@ def cues(transcript: Transcript, *, name_speakers: bool = False) -> list[Cue]:
     name_speakers : bool, optional
         Put ``Name: `` before the text when another one begins to speak.
     """
-    found: list[Cue] = []
+    found: list[tuple[Cue, float]] = []
     speaker = None
     for segment in transcript.segments:
         text = single_spaced(segment.text)
@@ -79,7 +79,8 @@ def cues(transcript: Transcript, *, name_speakers: bool = False) -> list[Cue]:
         if name_speakers and segment.speaker and segment.speaker != speaker:
             prefix = f"{single_spaced(segment.speaker)}: "
         speaker = segment.speaker
-        found += _split(segment, atoms_of(segment, text, LINE_COLUMNS, prefix))
+        *parts, last = _split(segment, atoms_of(segment, text, LINE_COLUMNS, prefix))
+        found += [*((cue, cue.stop) for cue in parts), (last, segment.stop)]
     return _settle(found, transcript.duration)
 
 
@@ -185,14 +186,18 @@ def _spell(atoms: list[Atom]) -> str:
     return atoms[0].text + "".join(atom.gap + atom.text for atom in atoms[1:])
 
 
-def _settle(found: list[Cue], duration: float) -> list[Cue]:
-    """Round to milliseconds, keep each cue long enough to be read, and undo overlaps."""
-    found.sort(key=lambda cue: cue.start)
+def _settle(found: list[tuple[Cue, float]], duration: float) -> list[Cue]:
+    """Round to milliseconds, keep each cue long enough to be read, and undo overlaps.
+
+    With each cue comes until when it may stay, if the next leaves room: the last of a segment stays
+    until the segment stops, which may be after its last word.
+    """
+    found.sort(key=lambda one: one[0].start)
     settled: list[Cue] = []
     free = 0  # everything here counts milliseconds, so that rounding cannot overlap
-    for index, cue in enumerate(found):
+    for index, (cue, until) in enumerate(found):
         own = round((cue.stop - cue.start) / _TICK)
-        following = round(found[index + 1].start / _TICK) if index + 1 < len(found) else None
+        following = round(found[index + 1][0].start / _TICK) if index + 1 < len(found) else None
         start = max(round(cue.start / _TICK), free)
         stop = max(round(cue.stop / _TICK), start + 1)
         columns = sum(width(line) for line in cue.lines)
@@ -201,7 +206,8 @@ def _settle(found: list[Cue], duration: float) -> list[Cue]:
             wanted = min(wanted, following - round(MIN_GAP / _TICK))
         elif duration:
             wanted = min(wanted, round(duration / _TICK))
-        stop = max(stop, wanted)
+        stays = round(until / _TICK)
+        stop = max(stop, wanted, stays if following is None else min(stays, following))
         if following is not None and stop > following:
             # two talk at once: the first keeps the shortest readable time, the second waits
             stop = max(following, start + max(1, min(own, round(MIN_SECONDS / _TICK))))

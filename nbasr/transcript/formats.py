@@ -122,7 +122,7 @@ def of_path(path: Path) -> Format:
 
 
 def write(
-    transcript: Transcript, path: Path, name: str | None = None, *, overwrite: bool = True
+    transcript: Transcript, path: Path, name: str | None = None, *, overwrite: bool = False
 ) -> Path:
     """Write `transcript` beside `path` and move it there, so that no half file is ever seen.
 
@@ -147,8 +147,12 @@ def write(
     content = form.dump(transcript)
     # In JSON a lone surrogate becomes its escape; the other formats hold none.
     encoded = content.encode("utf-8", errors="backslashreplace")
+    if path.is_dir():
+        raise OptionError(f"{path} is a folder; give the name of a file.")
     if path.exists() and not overwrite:
-        raise OptionError(f"{path} is already there; take another name or say overwrite=True.")
+        raise OptionError(f"{path} exists already; give overwrite=True or another name.")
+    if not path.parent.is_dir():
+        raise OptionError(f"{_no_folder(path)} Make it first, or take another.")
     try:
         with replacing(path) as beside:
             beside.write_bytes(encoded)
@@ -179,6 +183,8 @@ def read(path: Path, name: str | None = None) -> Transcript:
         )
     try:
         text = _decode(path.read_bytes())
+    except FileNotFoundError:
+        raise OptionError(_missing(path)) from None
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OptionError(f"Cannot read {path}: {reason}.") from None
@@ -192,6 +198,19 @@ def read(path: Path, name: str | None = None) -> Transcript:
         return found
     ending = len(form.suffix) if path.name.lower().endswith(form.suffix.lower()) else 0
     return dataclasses.replace(found, name=path.name[: len(path.name) - ending])
+
+
+def _no_folder(path: Path) -> str:
+    return f"There is no folder {path.absolute().parent}, so no place for {path.name} in it."
+
+
+def _missing(path: Path) -> str:
+    """Say that there is no such file, and which one may be meant."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        return f"There is no folder {folder}, so no {path.name} in it."
+    close = did_you_mean(path.name, sorted(entry.name for entry in folder.iterdir()))
+    return f"There is no file {path.name!r} in {folder}.{close or ' Look at its name and folder.'}"
 
 
 def _decode(content: bytes) -> str:

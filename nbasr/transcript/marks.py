@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from nbasr.errors import OptionError
 from nbasr.text.cleaning import flat
+from nbasr.transcript.spans import must_have_words
 from nbasr.transcript.transcript import Segment, Transcript
 
 _UNKNOWN = "<NA>"
@@ -63,12 +64,7 @@ def to_ctm(transcript: Transcript) -> str:
     OptionError
         If a segment has a text but no word times.
     """
-    for segment in transcript.segments:
-        if segment.text.strip() and not segment.words:
-            raise OptionError(
-                "CTM has a line per word, and this transcript lacks word times: "
-                "transcribe with timestamps='word', or save as .TextGrid, .srt or .tsv."
-            )
+    must_have_words(transcript, "CTM has a line per word", "save as .TextGrid, .srt or .tsv")
     name = _file_name(transcript)
     lines = []
     for word in sorted(transcript.words, key=lambda word: word.start):

@@ -7,6 +7,7 @@ from html import escape
 
 from nbasr.text.cleaning import flat
 from nbasr.transcript.clock import clock
+from nbasr.transcript.slicing import PART
 from nbasr.transcript.transcript import Segment, Transcript
 
 DOUBTFUL_SCORE = 0.4
@@ -48,7 +49,11 @@ def as_html(transcript: Transcript) -> str:
     segments = transcript.segments
     shown = list(_fitting(transcript))
     rows = [row for _, row in shown]
-    body = f'<dl dir="auto">{"".join(rows[:_OPEN_SEGMENTS])}</dl>' if rows else "<p>no speech</p>"
+    body = (
+        f'<dl dir="auto">{"".join(rows[:_OPEN_SEGMENTS])}</dl>'
+        if rows
+        else f"<p>{_nothing(transcript)}</p>"
+    )
     if len(segments) > len(rows[:_OPEN_SEGMENTS]):
         hidden = segments[_OPEN_SEGMENTS:]
         rest = f'<dl dir="auto">{"".join(rows[_OPEN_SEGMENTS:])}</dl>' if hidden else ""
@@ -76,7 +81,7 @@ def as_text(transcript: Transcript) -> str:
     if len(rows) > _TEXT_FIRST + _TEXT_LAST + 1:
         left = len(rows) - _TEXT_FIRST - _TEXT_LAST
         rows[_TEXT_FIRST:-_TEXT_LAST] = [f"… {left} more segments …"]
-    return "\n".join([*lines, *(rows or ["no speech"])])
+    return "\n".join([*lines, *(rows or [_nothing(transcript)])])
 
 
 def _fitting(transcript: Transcript) -> Iterator[tuple[Segment, str]]:
@@ -126,16 +131,27 @@ def _doubts(segment: Segment) -> str:
 def _facts(transcript: Transcript) -> list[str]:
     """Return name, duration, language, model and speed, as far as known."""
     facts = [flat(transcript.name) or "transcript"]
-    if transcript.duration:
-        facts.append(clock(transcript.duration))
+    part = _part(transcript)
+    if part or transcript.duration:
+        facts.append(part or clock(transcript.duration))
     facts += [flat(fact) for fact in (transcript.language, transcript.model) if fact]
     if transcript.rtfx is not None:
         facts.append(f"{transcript.rtfx:.1f} × real time")
     return facts
 
 
+def _part(transcript: Transcript) -> str:
+    """Return which part of the recording this is, or ``""`` for all of it."""
+    found = (note for note in transcript.notes if note.startswith(PART))
+    return flat(next(found, "").removeprefix(PART))
+
+
+def _nothing(transcript: Transcript) -> str:
+    return "nothing was said in this part" if _part(transcript) else "no speech"
+
+
 def _notes(transcript: Transcript) -> list[str]:
-    notes = [flat(note) for note in transcript.notes]
+    notes = [flat(note) for note in transcript.notes if not note.startswith(PART)]
     if not transcript.complete:
         return ["incomplete" + (f": {'; '.join(notes)}" if notes else "")]
     return notes

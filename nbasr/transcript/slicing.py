@@ -6,8 +6,12 @@ import dataclasses
 import math
 
 from nbasr.errors import OptionError
+from nbasr.transcript.clock import clock
 from nbasr.transcript.spans import text_of
 from nbasr.transcript.transcript import Segment, Transcript
+
+PART = "part: "
+"""How the note begins that says which part of a recording a transcript is."""
 
 _HAIR = 1e-6
 """Seconds by which a segment may touch the slice through rounding without lying in it."""
@@ -18,12 +22,26 @@ def between(transcript: Transcript, start: float, stop: float | None) -> Transcr
     end = math.inf if stop is None else stop
     if not end > start:
         raise OptionError(f"A slice stops after it starts; {start:g} to {end:g} s is empty.")
+    if start <= 0 and transcript.duration and end >= transcript.duration:
+        end = math.inf  # all of it
     kept = (_trim(segment, start, end, transcript.language) for segment in transcript.segments)
     return dataclasses.replace(
         transcript,
         segments=tuple(segment for segment in kept if segment is not None),
         seconds=None,  # nobody timed this part
+        notes=_noted(transcript, start, end),
     )
+
+
+def _noted(transcript: Transcript, start: float, stop: float) -> tuple[str, ...]:
+    """Return the notes, with which part this is."""
+    if start <= 0 and stop == math.inf:
+        return transcript.notes
+    last = min(stop, transcript.duration or math.inf)
+    until = "its end" if last == math.inf else clock(last)
+    whole = f" of {clock(transcript.duration)}" if transcript.duration else ""
+    notes = (note for note in transcript.notes if not note.startswith(PART))
+    return (f"{PART}{clock(max(start, 0.0))} – {until}{whole}", *notes)
 
 
 def _trim(segment: Segment, start: float, stop: float, language: str | None) -> Segment | None:

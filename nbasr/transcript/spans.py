@@ -7,11 +7,29 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from nbasr.errors import OptionError
 from nbasr.text.joining import join
 from nbasr.text.scripts import script
 
 if TYPE_CHECKING:
-    from nbasr.transcript.transcript import Segment, Word
+    from nbasr.transcript.transcript import Segment, Transcript, Word
+
+
+def must_have_words(transcript: Transcript, wanted: str, instead: str) -> None:
+    """Raise `OptionError` if a segment has a text but no word times.
+
+    Parameters
+    ----------
+    transcript : Transcript
+        What is to be written or shown word by word.
+    wanted, instead : str
+        What needs the words, and what does without, for the sentence.
+    """
+    if any(segment.text.strip() and not segment.words for segment in transcript.segments):
+        raise OptionError(
+            f"{wanted}, and this transcript lacks word times: transcribe with timestamps='word', "
+            f"or {instead}."
+        )
 
 
 def word_spans(text: str, words: Sequence[Word]) -> list[tuple[int, int]] | None:

@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any, Literal
 
 from nbasr.errors import OptionError, did_you_mean
+from nbasr.transcript.spans import must_have_words
 from nbasr.transcript.transcript import Segment, Transcript
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def to_dataframe(
     if of not in ("segments", "words"):
         guess = did_you_mean(str(of), ("segments", "words"))
         raise OptionError(f"A row is one of segments or words, not {of!r}.{guess}")
+    if of == "words" and not transcript.words:
+        must_have_words(transcript, "A table of words has a row per word", "take to_dataframe()")
     columns = _COLUMNS if of == "segments" else _WORD_COLUMNS
     rows = _segment_rows(transcript) if of == "segments" else _word_rows(transcript)
     frame = pd.DataFrame(rows, columns=list(columns))

@@ -243,6 +243,11 @@ class Transcript:
         of : {"segments", "words"}, optional
             What a row is. Segments have the columns start, stop, text, speaker, language, score
             and flags; words have start, stop, text, score, speaker and segment (its index).
+
+        Raises
+        ------
+        OptionError
+            If words are wanted and none has known times.
         """
         from nbasr.transcript.tables import to_dataframe
 
@@ -274,7 +279,7 @@ class Transcript:
         self,
         path: str | Path,
         format: str | None = None,  # noqa: A002
-        overwrite: bool = True,
+        overwrite: bool = False,
     ) -> Path:
         """Write the transcript to a file and return its path.
 
@@ -291,7 +296,8 @@ class Transcript:
         Raises
         ------
         OptionError
-            If the format is unknown or cannot hold this transcript, or the file cannot be written.
+            If the format is unknown or cannot hold this transcript, or the file exists or cannot be
+            written.
         """
         from nbasr.transcript.formats import write
 

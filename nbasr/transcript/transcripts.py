@@ -25,7 +25,8 @@ class Transcripts(list[Transcript]):
             title = html.escape(transcript.name or "recording")
             shown = transcript._repr_mimebundle_()["text/html"]
             if len(shown) > room:
-                views.append(f"<p>{title}: {len(transcript.segments)} segments</p>")
+                many = len(transcript.segments)
+                views.append(f"<p>{title}: {many} segment{'s' * (many != 1)}</p>")
                 continue
             room -= len(shown)
             views.append(f"<details{unfolded}><summary>{title}</summary>{shown}</details>")
