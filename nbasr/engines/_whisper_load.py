@@ -14,7 +14,7 @@ from nbasr.engines.checkpoint import engine_of, must_have_processor, snapshot, w
 from nbasr.errors import ModelError
 
 if TYPE_CHECKING:
-from nbasr.engines.base import EngineSpec
+    from nbasr.engines.base import EngineSpec
 
 MULTILINGUAL_VOCABULARY = 51_865
 """Smallest vocabulary of a many-language Whisper; English-only ones have one token less
