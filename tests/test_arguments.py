@@ -349,6 +349,25 @@ def test_a_wrong_source_gets_one_sentence_with_what_is_close(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("m", "m is a variable: write {m}."),
+        ("m[0]", "m is a variable: write {m[0]}."),
+        ("会议 记录.m4a --quiet", 'put it into quotes, "会议 记录.m4a".'),
+        ("part 2.wav", 'put it into quotes, "part 2.wav".'),
+        ("[a] b.wav", 'put it into quotes, "[a] b.wav".'),
+        ("{interview", "Its brace is not closed: write {name}"),
+        ("'{my talk}'", "What stands in the braces is not Python"),
+    ],
+)
+def test_what_was_probably_meant_is_told(folder: Path, line: str, said: str) -> None:
+    (folder / "[a] b.wav").touch()
+    with pytest.raises(AudioError) as caught:
+        named(split(line), {"m": 1})
+    assert str(caught.value).endswith(said) or said in str(caught.value)
+
+
 def test_an_object_is_named_by_itself_or_by_its_variable() -> None:
     class Named:
         name = "talk.mp3"

@@ -15,6 +15,7 @@ import pytest
 
 import nbasr
 from nbasr import cli
+from nbasr.pipeline.transcribe import plan
 from nbasr.transcript import Transcript
 
 FAST = ("--model", "sphinx")
@@ -62,7 +63,7 @@ def test_one_bad_file_loses_none_of_the_others(folder: Path, tmp_path: Path) -> 
     assert Transcript.load(tmp_path / "new" / "第二.json").name == "第二.wav"
     lines = done.stderr.splitlines()
     assert lines[-1] == "2 of 4 recordings failed: missing.wav, broken.wav"
-    assert sum(line.startswith("broken.wav: ") for line in lines) == 1
+    assert sum(line.startswith("broken.wav holds text") for line in lines) == 1
     assert any("There is no file 'missing.wav'" in line for line in lines)
     assert "Traceback" not in done.stderr
 
@@ -85,6 +86,8 @@ def test_plan_prints_and_transcribes_nothing(folder: Path, tmp_path: Path) -> No
     done = nbasr_command("transcribe", *arguments, cwd=folder)
     assert done.returncode == 0
     assert "nothing is done yet" in done.stdout
+    (cuts,) = plan(folder / "first talk.wav", model="sphinx").plans
+    assert str(cuts) in done.stdout
     assert not (tmp_path / "new").exists()
 
 
@@ -94,8 +97,10 @@ def test_plan_prints_and_transcribes_nothing(folder: Path, tmp_path: Path) -> No
         (["transcribe"], 2, "nbasr: Name a recording"),
         (["transcribe", "a.wav", "--modle", "x"], 2, "Did you mean '--model'?"),
         (["transcribe", "a.wav", "--format", "srtt"], 2, "Did you mean 'srt'?"),
-        (["transcribe", "first talk.wav", "--model", "whisper-smal"], 1, "mean 'whisper-small'?"),
-        (["transcribe", "a.wav", "--model", "sphinx"], 1, "a.wav: There is no file 'a.wav'"),
+        (["transcribe", "first talk.wav", "--model", "whisper-smal"], 2, "mean 'whisper-small'?"),
+        (["transcribe", "a.wav", "--model", "sphinx"], 1, "There is no file 'a.wav'"),
+        (["transcribe", "first", "talk.wav"], 1, 'put it into quotes, "first talk.wav"'),
+        (["transcribe", "--version"], 2, "did you mean nbasr --version?"),
         (["trnscribe"], 2, "Did you mean 'transcribe'?"),
         (["doctor", "now"], 2, "takes nothing more"),
         ([], 2, ""),
@@ -137,13 +142,14 @@ def test_a_script_that_the_encoding_lacks_does_not_stop_it(folder: Path) -> None
         env=os.environ | {"PYTHONIOENCODING": "ascii"},
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(b"\\u7b2c\\u4e09.wav: There is no file")
+    assert done.stderr.startswith(b"There is no file '\\u7b2c\\u4e09.wav'")
 
 
 def test_help_and_version_go_to_standard_output(folder: Path) -> None:
     manual = nbasr_command("transcribe", "--help", cwd=folder)
     assert (manual.returncode, manual.stderr) == (0, "")
     assert "--max-seconds S" in manual.stdout
+    assert "textgrid" in manual.stdout
     assert nbasr_command("--version", cwd=folder).stdout == f"nbasr {nbasr.__version__}\n"
     assert "nbasr transcribe FILE" in nbasr_command("--help", cwd=folder).stdout
 
@@ -170,6 +176,21 @@ def test_a_warning_of_ours_is_one_line(folder: Path) -> None:
     assert "sphinx" in line
 
 
+def test_one_bad_file_is_told_once_and_needs_no_model(folder: Path) -> None:
+    done = nbasr_command("transcribe", "broken.wav", cwd=folder)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.count("broken.wav") == 1
+
+
+def test_quiet_shows_only_errors(folder: Path) -> None:
+    done = nbasr_command("transcribe", "first talk.wav", "--quiet", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split()
+    done = nbasr_command("transcribe", "broken.wav", "--quiet", cwd=folder)
+    assert "holds text" in done.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a console of its own would be needed")
 def test_stopping_keeps_what_is_finished_under_another_name(tmp_path: Path) -> None:
     nbasr.samples.long_meeting(5)[0].save(tmp_path / "long.wav")
@@ -185,7 +206,7 @@ def test_stopping_keeps_what_is_finished_under_another_name(tmp_path: Path) -> N
     assert process.wait() == 130
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["long.partial.txt"]
     assert (tmp_path / "new" / "long.partial.txt").read_text().split()
-    assert b"stopped: 0 of 1 recordings done" in said
+    assert b"stopped: 0 of 1 recording done" in said
 
 
 class _Terminal:
@@ -244,6 +265,11 @@ def _answer(address: str, process: subprocess.Popen[str]) -> bytes:
         except urllib.error.URLError:
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(timeout=0.05)
+
+
+def test_lab_explains_itself_before_jupyterlab_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["lab", "--help"]) == 0
+    assert "jupyter lab --help" in capsys.readouterr().out
 
 
 def test_lab_without_jupyterlab_says_how_to_get_it(

@@ -318,8 +318,16 @@ def test_cues_take_word_times_where_there_are_any() -> None:
     words += [Word(20 + i, 20.5 + i, w.strip(".")) for i, w in enumerate(second)]
     transcript = Transcript((Segment(0, 26, " ".join(first + second), tuple(words)),), 60)
     one, two = cues.cues(transcript)
-    assert (two.start, two.stop) == pytest.approx((20, 25.5))
+    assert (two.start, two.stop) == pytest.approx((20, 26))  # the last word ends before its segment
     assert one.stop == pytest.approx(sum(map(len, one.lines)) / cues.READING_SPEED, abs=0.01)
+
+
+def test_the_last_cue_of_a_segment_stays_until_it_stops_or_the_next_begins() -> None:
+    word = (Word(0, 1.5, "One"),)
+    alone = Transcript((Segment(0, 3, "One", word),), 9)
+    assert cues.cues(alone)[0].stop == pytest.approx(3)
+    followed = Transcript((*alone.segments, Segment(2, 4, "Two")), 9)
+    assert [cue.stop for cue in cues.cues(followed)] == pytest.approx([2, 4])
 
 
 def test_short_cue_stays_until_it_is_read_if_the_next_leaves_room() -> None:
@@ -466,8 +474,8 @@ def test_format_may_be_named_and_suffixes_come_in_any_case(tmp_path: Path) -> No
     [
         ("x.sr", "no format '.sr'. Did you mean 'srt'.*Known: txt, srt"),
         ("x", "no suffix that tells a format"),
-        ("nowhere/x.srt", "Cannot write .*No such file or directory"),
-        ("folder.srt", "Cannot write .*directory"),
+        ("nowhere/x.srt", r"There is no folder .*nowhere, so no place for x\.srt in it"),
+        ("folder.srt", r"folder\.srt is a folder"),
     ],
 )
 def test_what_cannot_be_written_is_told(name: str, sentence: str, tmp_path: Path) -> None:
@@ -477,13 +485,13 @@ def test_what_cannot_be_written_is_told(name: str, sentence: str, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["folder.srt"]
 
 
-def test_file_is_replaced_unless_told_otherwise(tmp_path: Path) -> None:
+def test_file_is_replaced_only_if_told_so(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("mine")
-    with pytest.raises(OptionError, match="already there"):
-        Transcript((Segment(0, 1, "new"),)).save(path, overwrite=False)
+    with pytest.raises(OptionError, match=r"a\.txt exists already; give overwrite=True or another"):
+        Transcript((Segment(0, 1, "new"),)).save(path)
     assert path.read_text() == "mine"
-    Transcript((Segment(0, 1, "new"),)).save(path)
+    Transcript((Segment(0, 1, "new"),)).save(path, overwrite=True)
     assert path.read_text() == "new\n"
 
 
@@ -509,7 +517,8 @@ def test_link_is_followed_and_the_file_is_readable_as_any_other(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("gone.srt", None, "Cannot read .*No such file"),
+        ("gone.srt", None, r"There is no file 'gone\.srt' in "),
+        ("nowhere/gone.srt", None, r"There is no folder .*nowhere, so no gone\.srt in it"),
         ("a.eaf", b"", "cannot be read back; readable are srt, vtt, json"),
         ("a.txt", b"", "Audacity labels: say format='labels'"),
         ("a.srt", b"\xff\xe9", "not UTF-8"),

@@ -187,7 +187,7 @@ def test_out_binds_the_result_and_still_shows_it(shell: InteractiveShell, wav: P
     value, printed = run(shell, line)
     assert shell.user_ns["kept"] is value
     told, _, shown = printed.partition("Out[")
-    assert "The transcript is in kept." in told
+    assert "The transcript is in `kept`." in told
     assert value.segments[0].text in shown
 
 
@@ -385,6 +385,9 @@ def test_models_are_loaded_listed_and_unloaded(shell: InteractiveShell, assets: 
     status, printed = run(shell, "%asr status")
     assert "whisper-tiny-meeting" in printed
     assert "<td" in html(shell, status)
+    states = {row[0]: row[1] for row in run(shell, "%asr models")[0].rows}
+    assert states["whisper-tiny-meeting"] == "loaded"
+    assert states["whisper-large-v3"] == "not here"
     assert "Unloaded whisper-tiny-meeting" in run(shell, "%asr unload whisper-tiny-meeting")[1]
     assert "whisper-tiny-meeting" not in str(run(shell, "%asr status")[0])
     listed, _ = run(shell, "%asr models")
@@ -392,7 +395,9 @@ def test_models_are_loaded_listed_and_unloaded(shell: InteractiveShell, assets: 
     run(shell, "%asr load sphinx")
     (row,) = [row for row in run(shell, "%asr models")[0].rows if row[0] == "sphinx"]
     assert row[1] == "loaded"
-    assert "Unloaded" in run(shell, "%asr unload")[1]
+    assert "Unloaded sphinx" in run(shell, "%asr unload all")[1]
+    run(shell, "%asr load sphinx")
+    assert "Unloaded sphinx" in run(shell, "%asr unload")[1]
 
 
 def test_the_doctor_looks_at_everything(shell: InteractiveShell) -> None:

@@ -168,9 +168,41 @@ def test_auto_takes_the_resident_model_used_last(models, tiny):
     assert models.choose(options()).source == tiny
 
 
+def test_auto_keeps_the_resident_model_in_another_number_format(models, tiny):
+    models.load(tiny, device="cpu")
+    spec = models.choose(options(dtype="bf16", device="auto"))
+    assert (spec.source, spec.dtype, spec.device) == (tiny, "bf16", "cpu")
+    assert models.engine_for(options(dtype="bf16"), spec).spec.dtype == "bf16"
+    assert [model.spec.dtype for model in models.resident()] == ["bf16", "float32"]
+
+
+@pytest.mark.parametrize("model", ["auto", "sphinx"])
+def test_a_device_that_is_not_there_is_refused_whatever_the_model(models, model):
+    import torch
+
+    gone = next(
+        name
+        for name, is_there in (
+            ("mps", torch.backends.mps.is_available()),
+            ("cuda", torch.cuda.is_available()),
+        )
+        if not is_there
+    )
+    models.load("sphinx")
+    with pytest.raises(ModelError, match=f"no {gone} device on this machine; leave device at auto"):
+        models.choose(options(model=model, device=gone))
+
+
+@pytest.mark.parametrize("model", ["auto", "sphinx"])
+def test_the_embedded_engine_does_not_take_another_number_format(models, model):
+    assert models.choose(options(model="sphinx", dtype="float32")).engine == "sphinx"
+    with pytest.raises(ModelError, match=r"sphinx computes only in float32 and on the CPU; leave"):
+        models.choose(options(model=model, dtype="fp16"))
+
+
 def test_auto_falls_back_to_the_embedded_engine_loudly_every_time(models):
     for _ in range(2):  # also when the fallback of the first time is resident
-        with pytest.warns(ModelWarning, match=r"draft quality.*nbasr\.models\.load"):
+        with pytest.warns(ModelWarning, match=r"draft quality.*such as whisper-small, or load one"):
             engine = models.engine_for(options())
         assert engine.spec.engine == "sphinx"
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbasr import samples
 from nbasr.audio.levels import RATE, Levels
 from nbasr.chunking import pauses, speech
 from nbasr.chunking.pauses import stretches
-from nbasr.errors import OptionError
+from nbasr.errors import AudioError, OptionError
 
 
 def noise(seconds: float, level_db: float, tilt: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -185,6 +186,14 @@ def test_speech_and_pauses_make_up_the_recording(values, threshold_db, min_pause
     if len(spoken):  # only silence at the ends may be too short to be a pause
         total = np.diff(edges, axis=1).sum()
         assert levels.duration - 2 * min_pause - 1e-6 <= total <= levels.duration + 1e-6
+
+
+def test_recordings_are_as_good_as_their_levels():
+    meeting = samples.open("meeting")
+    for find in (speech, pauses):
+        assert find(meeting).tolist() == find(meeting.levels()).tolist() != []
+        with pytest.raises(AudioError):
+            find(7)
 
 
 @pytest.mark.data

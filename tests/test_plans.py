@@ -207,8 +207,10 @@ def test_silence_and_nothing_have_no_chunks():
             plan = kind().plan(levels)
             check(plan)
             assert plan.chunks == ()
-            assert "0 chunks" in repr(plan)
-            assert plan._repr_mimebundle_()["text/html"]
+            shown = plan._repr_mimebundle_()
+            for text in (repr(plan), str(plan), shown["text/html"]):
+                assert "No speech was found." in text
+                assert "0 chunks" not in text
 
 
 def test_the_adaptive_maximum_grows_with_the_recording():
@@ -237,7 +239,13 @@ def test_figures_of_a_plan():
     assert plan.share_of_cuts_in([(20, 30, "ann"), (9, 11, "bob")]) == pytest.approx(2 / 3)
     assert plan.padding_in(2) == (pytest.approx(1 - 30 / 40), 0.0)
     assert plan.padding.in_order == pytest.approx(1 - 30 / 40)
-    assert "cuts 3, 2 in speech or in a pause under 0.2 s" in str(plan)
+    assert plan.figures() == {
+        "chunks": "4 of 5.0 to 10.0 s (at most 10 s)",
+        "speech": "0:28.4",
+        "skipped": "0:01.0 of silence",
+        "cuts": "2 of 3 in speech or a pause under 0.2 s",
+        "padding": "25% in batches of 8, 25% if sorted by length",
+    }
 
 
 def drawn(plan: ChunkPlan) -> ET.Element:
@@ -250,7 +258,9 @@ def test_an_hour_of_short_chunks_draws_itself_small_and_well_formed():
     assert len(plan._repr_mimebundle_()["text/html"]) < 60_000
     image = drawn(plan).find("svg")
     assert image.get("role") == "img"
-    assert f"chunks {len(plan.chunks)}" in image.get("aria-label")
+    assert f"{len(plan.chunks):,} chunks of " in image.get("aria-label")
+    assert "… and" in str(plan)
+    assert len(str(plan).splitlines()) < 30
 
 
 def test_the_drawing_marks_cuts_in_speech():
@@ -302,9 +312,88 @@ def test_wrong_names_and_numbers_say_what_is_right(name, fields, message):
         strategy(name, **fields)
 
 
-def test_only_recordings_are_planned():
-    with pytest.raises(AudioError, match="not of str; open it"):
-        Optimal().plan("meeting.wav")
+def test_a_plan_tells_itself_in_a_line_and_lists_its_chunks():
+    recording = samples.open("meeting")
+    plan = ChunkPlan.of(recording, [(0, 4.93), (5, 60)])
+    assert repr(plan) == f"<ChunkPlan of {recording.name} (1:40) by own: 2 chunks>"
+    assert "  0:05.0 – 1:00.0" in str(plan).splitlines()
+    line = "2 chunks of 4.9 to 55.0 s (at most 55 s) · "
+    assert line in plan._repr_mimebundle_()["text/html"]
+
+
+def test_a_plan_without_speech_names_the_threshold():
+    plan = Silence(threshold_db=-5).plan(samples.open("meeting"))
+    for text in (repr(plan), str(plan), "".join(drawn(plan).itertext())):
+        assert "No speech was found above -5 dBFS; lower threshold_db." in text
+
+
+def test_one_is_singular():
+    plan = ChunkPlan.of(levels_of([(5, 1), (5, 1)]), [(0, 5.5)])
+    assert "1 chunk of 5.5 s (at most 5.5 s)" in plan._repr_mimebundle_()["text/html"]
+    plan = ChunkPlan.of(levels_of([(5, 1), (5, 1)]), [(0, 5.5), (5.5, 12)])
+    cut = f" · 1 cut, in a pause of {plan.cuts[0].pause:.2f} s"
+    assert cut in plan._repr_mimebundle_()["text/html"]
+
+
+def test_whatever_can_be_opened_is_planned(tmp_path):
+    meeting = samples.open("meeting")
+    path = meeting.save(tmp_path / "interview.wav")
+    assert Optimal().plan(path) == Optimal().plan(str(path)) == Optimal().plan(meeting)
+    with pytest.raises(AudioError):
+        Optimal().plan(7)
+
+
+@given(levels=LEVELS, data=st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_plan_of_ones_own_finds_all_but_the_chunks(levels, data):
+    times = sorted(data.draw(st.lists(st.floats(0, levels.duration), unique=True, max_size=12)))
+    spans = list(zip(times[::2], times[1::2], strict=False))
+    plan = ChunkPlan.of(levels, spans)
+    assert [(chunk.start, chunk.stop) for chunk in plan] == spans
+    assert len(plan) == len(spans)
+    assert measure(spans, plan.skipped) < 1e-6
+    held = sum(stop - start for start, stop in spans)
+    assert held + plan.skipped_seconds == pytest.approx(levels.duration, abs=1e-6)
+    assert len(plan.cuts) == max(len(spans) - 1, 0)
+    assert plan.max_seconds == plan.longest
+
+
+def test_chunks_of_ones_own_may_overlap_and_know_by_how_much():
+    levels = levels_of([(4, 1), (4, 1)])
+    plan = ChunkPlan.of(levels, [Chunk(0, 5), (4.5, 10)], strategy="mine", max_seconds=6)
+    check(plan)
+    assert (plan.chunks[1].overlap, plan.strategy, plan.max_seconds) == (0.5, "mine", 6)
+    assert plan.cuts == (Cut(4.75, pytest.approx(1, abs=0.05)),)
+
+
+@pytest.mark.parametrize(
+    ("spans", "message"),
+    [
+        ([(0, 2), (5, 3)], r"Chunk 2 \(5 to 3 s\) stops before it starts"),
+        ([(-3, 3)], r"Chunk 1 \(-3 to 3 s\) is not within the 10 s recorded"),
+        ([(0, 11)], r"Chunk 1 \(0 to 11 s\) is not within the 10 s recorded"),
+        ([(4, 6), (0, 2)], r"Chunk 2 \(0 to 2 s\) does not follow chunk 1 \(4 to 6 s\)"),
+        ([(0, float("nan"))], "Chunk 1 .* stops before it starts, or is empty"),
+        ([(0, 9)], r"Chunk 1 \(0 to 9 s\) lasts longer than max_seconds, 8 s"),
+        ([3.0, 6.0], r"Chunk 1 is a pair \(start, stop\) in seconds, not 3.0"),
+    ],
+)
+def test_impossible_chunks_of_ones_own_are_named(spans, message):
+    with pytest.raises(OptionError, match=message):
+        ChunkPlan.of(levels_of([(4, 1), (4, 1)]), spans, max_seconds=8)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "message"),
+    [
+        ((Chunk(5, 3),), r"Chunk 1 \(5 to 3 s\) stops before"),
+        ((Chunk(-3, 3),), r"Chunk 1 \(-3 to 3 s\) is not within"),
+        (((0, 3),), r"Chunk 1 of a plan is a Chunk, not tuple; .*ChunkPlan\.of"),
+    ],
+)
+def test_a_plan_made_by_hand_of_impossible_chunks_is_refused(chunks, message):
+    with pytest.raises(OptionError, match=message):
+        ChunkPlan(chunks, (), (), (), 10.0, "by hand", 30.0)
 
 
 def test_cuts_of_the_bundled_meeting_hit_no_turn_and_starts_are_true():

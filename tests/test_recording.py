@@ -12,6 +12,7 @@ import wave
 from fractions import Fraction
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import av
@@ -382,6 +383,30 @@ def test_save_overwrites_only_when_asked(tmp_path: Path) -> None:
     assert target.read_bytes() == b"precious"
     recording.save(target, overwrite=True)
     assert Recording.open(target).duration == 1.0
+
+
+@pytest.mark.parametrize(("start", "stop", "wrong"), [("a", None, "start"), (0, "2", "stop")])
+def test_a_time_that_is_no_number_is_told(start: Any, stop: Any, wrong: str) -> None:
+    recording = Recording.open((tone(1.0, 16000), 16000))
+    with pytest.raises(OptionError, match=f"^{wrong} is a number of seconds, not '.'"):
+        recording.read(start, stop)
+    assert len(recording.read(np.float32(0.5), np.int64(1))) == 8000  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (b"abc", r"^The bytes hold text, not sound\.$"),
+        ("", "^An empty path names no recording"),
+        (
+            "meeting",
+            r'bundled recording of that name is opened by nbasr\.samples\.open\("meeting"\)',
+        ),
+    ],
+)
+def test_what_is_no_recording_is_told_in_its_own_words(source: Any, said: str) -> None:
+    with pytest.raises(AudioError, match=said):
+        Recording.open(source)
 
 
 def test_save_says_what_it_cannot_do(tmp_path: Path) -> None:

@@ -54,6 +54,16 @@ def test_header_tells_name_length_language_model_and_speed() -> None:
     assert as_text(transcript).splitlines() == [header, "no speech"]
 
 
+def test_a_slice_shows_which_part_it_is() -> None:
+    whole = Transcript((Segment(0, 9, "a"), Segment(12, 20, "b")), 100.3, name="meeting.opus")
+    header = "meeting.opus · 0:00.0 – 0:11.0 of 1:40.3"
+    assert as_text(whole[0:11]).splitlines() == [header, "0:00.0 – 0:09.0  a"]
+    assert header in Page(as_html(whole[0:11])).text
+    assert "0:02.0 – 0:05.0 of" in as_text(whole[0:11][2:5])
+    assert "nothing was said in this part" in as_text(whole[30:])
+    assert as_text(whole[:]) == as_text(whole)
+
+
 def test_incomplete_transcript_says_so_and_why() -> None:
     transcript = Transcript((), complete=False, notes=("interrupted at 12:34",))
     assert "incomplete: interrupted at 12:34" in Page(as_html(transcript)).text

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nbasr import Recording, samples
+from nbasr import Recording, chunking, samples
 from nbasr.audio.long_meeting import KEPT, RoomNoise, build, compose
 from nbasr.errors import AudioError, OptionError
 
@@ -35,6 +35,12 @@ def level_db(recording: Recording, start: float, stop: float) -> float:
 
 def pieces(reference: samples.Reference) -> list[samples.Piece]:
     return [piece for turn in reference.turns for piece in turn.pieces]
+
+
+def test_only_what_is_for_people_is_completed() -> None:
+    for module in (samples, chunking):
+        assert set(dir(module)) == set(module.__all__)
+        assert all(hasattr(module, name) for name in dir(module))
 
 
 def test_the_meeting_is_small_and_of_the_told_length(meeting: Recording) -> None:

@@ -103,7 +103,7 @@ def test_transcripts_and_segments_are_scored_by_their_text() -> None:
     ("reference", "hypothesis", "sentence"),
     [
         ("a", ["a"], "not a text and a list"),
-        (["a", "b"], ["a"], "2 references and 1 hypotheses"),
+        (["a", "b"], ["a"], "2 references with 1 recognised text"),
         (None, "a", "NoneType has no text"),
         ([1], ["a"], "int has no text"),
     ],
@@ -113,6 +113,10 @@ def test_what_cannot_be_scored_is_told(
 ) -> None:
     with pytest.raises(OptionError, match=sentence):
         score(reference, hypothesis)  # type: ignore[arg-type]
+
+
+def test_one_word_is_no_plural() -> None:
+    assert "(1 of 1 word: 1 substituted" in repr(score("yes", "no"))
 
 
 def test_html_marks_errors_by_elements_and_keeps_text_as_text() -> None:

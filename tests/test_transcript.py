@@ -158,6 +158,8 @@ def test_data_frames_hold_segments_or_words() -> None:
     assert empty.start.dtype == empty.score.dtype == "float64"
     with pytest.raises(OptionError, match="Did you mean 'words'"):
         transcript.to_dataframe("word")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="lacks word times: transcribe with timestamps='word'"):
+        Transcript((Segment(4, 5, "x"),)).to_dataframe("words")
 
 
 def test_plain_data_of_whisper_is_understood() -> None:

@@ -31,10 +31,10 @@ def text_of(cell: nbformat.NotebookNode) -> str:
 
 
 def tell_section(cell: nbformat.NotebookNode, cell_index: int) -> None:  # noqa: ARG001
-    """Print the heading of a section as it is reached."""
-    heading = re.match(r"##? (.+)", cell.source) if cell.cell_type == "markdown" else None
-    if heading:
-        print(f"  {heading[1]}", flush=True)
+    """Print the headings of sections as they are reached."""
+    if cell.cell_type == "markdown":
+        for heading in re.findall(r"^##? (.+)", cell.source, re.MULTILINE):
+            print(f"  {heading}", flush=True)
 
 
 def main() -> int:

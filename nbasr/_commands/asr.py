@@ -109,16 +109,21 @@ def _doctor() -> Any:
 
 def _models() -> Table:
     from nbasr._commands.doctor import size
-    from nbasr.engines.checkpoint import snapshot
     from nbasr.models import catalog, manager
 
-    resident = {model.name for model in manager.resident()}
+    resident = [model.spec for model in manager.resident()]
+    loaded = [catalog.entry(spec.source or spec.name) for spec in resident]
     rows = []
     for entry in catalog.entries():
-        here = not entry.source or snapshot(entry.source) is not None
-        state = "loaded" if entry.name in resident else "here" if here else ""
+        state = "loaded" if entry in loaded else "here" if entry.is_here else "not here"
         weighs = size(entry.download_bytes) if entry.download_bytes else ""
         rows.append((entry.name, state, weighs, entry.languages, entry.about))
+    others = {  # a source may be loaded in several number formats
+        spec.source: spec.name
+        for spec, entry in zip(resident, loaded, strict=True)
+        if entry is None
+    }
+    rows += [(name, "loaded", "", "", source) for source, name in others.items()]
     return Table(
         ("model", "state", "download", "languages", "about"),
         tuple(rows),

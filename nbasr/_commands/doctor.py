@@ -17,6 +17,7 @@ import nbasr
 from nbasr import settings
 from nbasr._commands.arguments import changed
 from nbasr._commands.table import Table
+from nbasr.audio._words import count
 from nbasr.errors import OptionError
 
 FREE_BYTES = 1_000_000_000
@@ -132,7 +133,8 @@ def _memory() -> Check:
     import psutil
 
     memory = psutil.virtual_memory()
-    says = f"{size(memory.available)} free of {size(memory.total)}; {os.cpu_count()} processors"
+    free = f"{size(memory.available)} free of {size(memory.total)}"
+    says = f"{free}; {count(os.cpu_count() or 1, 'processor')}"
     return Check("memory", says)
 
 

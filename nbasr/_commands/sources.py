@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from nbasr._commands.words import Word, variables
 from nbasr._files import expanded
 from nbasr.audio._many import is_many
+from nbasr.audio._words import count
 from nbasr.errors import AudioError, OptionError, did_you_mean
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -251,9 +252,10 @@ def _about(path: Path) -> str:
     last = path.name
     if glob.has_magic(last):
         endings = Counter(Path(name).suffix or "no suffix" for name in files)
-        shown = ", ".join(f"{ending} ({count})" for ending, count in endings.most_common(5))
+        shown = ", ".join(f"{ending} ({many})" for ending, many in endings.most_common(5))
         return f"{where}; it holds {shown}."
-    return f"{where}.{did_you_mean(last, files) or f' It holds {len(files)} other files.'}"
+    others = f" It holds {count(len(files), 'other file')}."
+    return f"{where}.{did_you_mean(last, files) or others}"
 
 
 def _listed(folder: Path, *, folders: bool) -> list[str]:

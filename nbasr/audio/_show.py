@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbasr.audio import _axis
 from nbasr.audio._saving import encode
 from nbasr.audio._words import clock
 from nbasr.audio.levels import Levels
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _HEARD = 30.0  # s of sound in the card at most
 _BITS_PER_SECOND = 24_000  # 16 kHz mono speech stays clear, and 30 s take 120 kB of the notebook
 _WIDTH, _HEIGHT, _COLUMNS = 1000, 100, 500  # of the drawing, and columns in it
-_TICKS = 5
 _ABOVE_FLOOR_DB = 8.0  # a frame this near the noise floor has nobody speaking in it, …
 _BELOW_LOUD_DB = 10.0  # … if the recording has louder parts at all: a steady tone is no silence
 _UNHEARD_DB = -65.0  # dBFS; quieter than that is silence anyhow
@@ -84,14 +84,11 @@ def waveform(levels: Levels) -> str:
     outline = [f"{column * step},{top}" for column, top in enumerate(tops)]
     outline += [f"{column * step},{bottoms[column]}" for column in reversed(range(_COLUMNS))]
     told = escape(described(levels))
-    times = (levels.duration * tick / (_TICKS - 1) for tick in range(_TICKS))
-    ticks = "".join(f"<span>{clock(time)}</span>" for time in times)
     return (
         f'<svg role="img" aria-label="{told}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         'preserveAspectRatio="none" style="display:block;width:100%;height:80px;margin-top:6px">'
         f'<title>{told}</title><polygon points="{" ".join(outline)}" style="fill:{_WAVE}"/></svg>'
-        f'<div aria-hidden="true" style="display:flex;justify-content:space-between;color:{_DIM};'
-        f'font-size:11px">{ticks}</div>'
+        f'<div style="color:{_DIM};font-size:11px">{_axis.html(levels.duration)}</div>'
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from nbasr.audio._words import count
+
 
 @dataclass(frozen=True)
 class SpokenWord:
@@ -134,7 +136,8 @@ class Reference:
         return word if word.start < time < word.stop else None
 
     def __repr__(self) -> str:
-        return f"Reference({len(self.turns)} turns, {len(self.words)} words, {self.duration:.1f} s)"
+        said = f"{count(len(self.turns), 'turn')}, {count(len(self.words), 'word')}"
+        return f"Reference({said}, {self.duration:.1f} s)"
 
     @classmethod
     def load(cls, path: Path) -> Reference:

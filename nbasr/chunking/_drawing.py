@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nbasr.chunking.plan import SHORT_PAUSE, clock
+from nbasr.audio import _axis
+from nbasr.audio._words import clock
+from nbasr.chunking import _telling
+from nbasr.chunking._telling import SHORT_PAUSE
 
 if TYPE_CHECKING:
     from nbasr.chunking.plan import ChunkPlan
 
 _WIDTH, _HEIGHT = 800, 120  # units of the drawing
 _MOST_DRAWN = 1000  # chunks, cuts; more are closer than a pixel, and would swell the notebook
-_TICKS = 5
 
 # Colours of JupyterLab's theme, light or dark; elsewhere the colour of the text and plain ones.
 _TEXT = "var(--jp-content-font-color1, currentColor)"
@@ -25,13 +27,10 @@ _BAD = "var(--jp-error-color1, #d32f2f)"
 
 def html(plan: ChunkPlan) -> str:
     """Return the plan as HTML that follows the theme and stays readable without it."""
-    figures = " · ".join(
-        f"{escape(name)} <b>{escape(text)}</b>" for name, text in plan.figures().items()
-    )
-    name = f"{plan.recording.name}: " if plan.recording is not None else ""
-    head = f"{escape(name)}<code>{escape(plan.strategy)}</code> over {clock(plan.duration)}"
+    head = f"{escape(_telling.title(plan))} by <code>{escape(plan.strategy)}</code>"
     style = f"color:{_TEXT};font-family:var(--jp-ui-font-family, sans-serif);font-size:13px"
-    return f'<div style="{style}"><div>{head}</div><div>{figures}</div>{_figure(plan)}</div>'
+    told = escape(_telling.line(plan))
+    return f'<div style="{style}"><div>{head}</div><div>{told}</div>{_figure(plan)}</div>'
 
 
 def _figure(plan: ChunkPlan) -> str:
@@ -48,25 +47,24 @@ def _figure(plan: ChunkPlan) -> str:
     bad = [cut.time for cut in plan.cuts if cut.pause < SHORT_PAUSE]
     lines = _lines(good, scale, _TEXT, 1) + _lines(bad, scale, _BAD, 2)
     left_out = _bars(plan.skipped[:_MOST_DRAWN], scale, _HEIGHT // 8, 0.5)
-    told = ", ".join(f"{name} {text}" for name, text in plan.figures().items())
-    told = f"Waveform of {clock(plan.duration)} with its chunks and cuts: {told}"
-    ticks = "".join(
-        f"<span>{clock(plan.duration * tick / (_TICKS - 1), plan.duration)}</span>"
-        for tick in range(_TICKS)
-    )
+    told = f"Waveform of {clock(plan.duration)} with its chunks and cuts: {_telling.line(plan)}"
     more = (
         f" Only the first {_MOST_DRAWN} are drawn."
         if max(len(plan.chunks), len(good), len(bad)) > _MOST_DRAWN
+        else ""
+    )
+    legend = (
+        '<div style="opacity:0.75">Bands: chunks. Lines: cuts, '
+        f'<span style="color:{_BAD}">thick and red</span> in speech or in a pause under '
+        f"{SHORT_PAUSE:g} s. Narrow bars: left out.{more}</div>"
+        if plan.chunks
         else ""
     )
     return (
         f'<svg role="img" aria-label="{escape(told)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         f'preserveAspectRatio="none" style="display:block;width:100%;height:{_HEIGHT}px">'
         f"<title>{escape(told)}</title>{left_out}{''.join(bands)}{_waveform(plan)}{lines}</svg>"
-        f'<div style="display:flex;justify-content:space-between">{ticks}</div>'
-        '<div style="opacity:0.75">Bands: chunks. Lines: cuts, '
-        f'<span style="color:{_BAD}">thick and red</span> in speech or in a pause under '
-        f"{SHORT_PAUSE:g} s. Narrow bars: left out, nobody speaks.{more}</div>"
+        f"{_axis.html(plan.duration)}{legend}"
     )
 
 

@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbasr.audio.levels import Levels
-from nbasr.chunking._places import TOLERANCE, Places, places
+from nbasr.chunking._places import Places, places
+from nbasr.chunking._source import heard
 from nbasr.chunking.pauses import MIN_PAUSE, speech
-from nbasr.chunking.plan import Chunk, ChunkPlan, Cut
-from nbasr.errors import AudioError, OptionError
+from nbasr.chunking.plan import Chunk, ChunkPlan, Cut, between
+from nbasr.errors import OptionError
 
 if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
+    from nbasr.audio.sources import Source
 
 MARGIN = 0.15
 """Seconds of sound kept around speech: weak onsets and endings lie below any threshold."""
@@ -79,28 +81,20 @@ class Strategy(ABC):
         ]
         return f"{type(self).__name__}({', '.join(told)})"
 
-    def plan(self, source: Recording | Levels) -> ChunkPlan:
+    def plan(self, source: Source | Levels) -> ChunkPlan:
         """Cut a recording.
 
         Parameters
         ----------
         source
-            A Recording, or its Levels.
+            A Recording, its Levels, or whatever `Recording.open` takes.
 
         Raises
         ------
         AudioError
-            If `source` is neither.
+            If `source` is no recording.
         """
-        if isinstance(source, Levels):
-            recording, levels = None, source
-        elif hasattr(source, "levels"):
-            recording, levels = source, source.levels()
-        else:
-            raise AudioError(
-                f"A plan is made of a Recording, not of {type(source).__name__}; open it with "
-                "nbasr.Recording.open first."
-            )
+        recording, levels = heard(source)
         duration = levels.duration
         longest = (
             adaptive_seconds(duration)
@@ -115,13 +109,14 @@ class Strategy(ABC):
         return ChunkPlan(
             chunks=tuple(chunks),
             cuts=tuple(cuts),
-            skipped=_between(chunks, duration),
+            skipped=between(chunks, duration),
             speech=tuple((start, stop) for start, stop in spoken.tolist()),
             duration=duration,
             strategy=repr(self),
             max_seconds=longest,
             recording=recording,
             levels=levels,
+            threshold_db=getattr(self, "threshold_db", None),
         )
 
     @abstractmethod
@@ -211,15 +206,3 @@ def at_most(longest: float, start: float, stop: float) -> float:
     while stop - start > longest:
         stop = min(start + longest, np.nextafter(stop, start))
     return float(stop)
-
-
-def _between(chunks: list[Chunk], duration: float) -> tuple[tuple[float, float], ...]:
-    """Return what no chunk holds."""
-    at, gaps = 0.0, []
-    for chunk in chunks:
-        if chunk.start - at > TOLERANCE:
-            gaps.append((at, chunk.start))
-        at = max(at, chunk.stop)
-    if duration - at > TOLERANCE:
-        gaps.append((at, duration))
-    return tuple(gaps)

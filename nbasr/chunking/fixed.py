@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nbasr.audio.levels import Levels
 from nbasr.chunking._places import TOLERANCE
 from nbasr.chunking._strategy import ByLevel, at_most
+from nbasr.chunking.pauses import pause_at
 from nbasr.chunking.plan import Chunk, Cut
 from nbasr.errors import OptionError
 
@@ -63,16 +64,8 @@ class Fixed(ByLevel):
             if chunks:
                 shared = max(chunks[-1].stop - float(start), 0.0)
                 time = (chunks[-1].stop + float(start)) / 2
-                cuts.append(Cut(time, _pause_at(time, spoken, duration)))
+                cuts.append(Cut(time, pause_at(time, spoken, duration)))
             else:
                 shared = 0.0
             chunks.append(Chunk(float(start), at_most(longest, start, stop), shared))
         return chunks, cuts
-
-
-def _pause_at(time: float, spoken: NDArray[np.float64], duration: float) -> float:
-    """Return the length of the pause that holds `time`, 0 if it is inside speech."""
-    after = int(np.searchsorted(spoken[:, 0], time))
-    left = float(spoken[after - 1, 1]) if after else 0.0
-    right = float(spoken[after, 0]) if after < len(spoken) else duration
-    return max(right - left, 0.0) if time >= left else 0.0

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from nbasr.audio.levels import SILENCE_DB, Levels
+from nbasr.chunking._source import heard
 from nbasr.errors import OptionError
+
+if TYPE_CHECKING:
+    from nbasr.audio.sources import Source
 
 REACH = 0.2
 """Speech begins this share of the way from the noise floor to the loud parts, within limits."""
@@ -29,7 +35,7 @@ _MIN_LOUD = 5  # frames above the threshold (50 ms) without which a sound is a c
 
 
 def speech(
-    levels: Levels,
+    source: Source | Levels,
     *,
     threshold_db: float | None = None,
     above_floor_db: float | None = None,
@@ -41,8 +47,8 @@ def speech(
 
     Parameters
     ----------
-    levels
-        Levels of the recording.
+    source
+        A Recording, its Levels, or whatever `Recording.open` takes.
     threshold_db
         Level in dBFS at which speech begins; None: `above_floor_db` above the noise floor.
     above_floor_db
@@ -60,7 +66,10 @@ def speech(
     ------
     OptionError
         If a number is impossible.
+    AudioError
+        If `source` is no recording.
     """
+    _, levels = heard(source)
     if not min_pause >= 0:
         raise OptionError(f"min_pause is 0 s or more, not {min_pause!r}.")
     values = levels.rms_db
@@ -88,7 +97,7 @@ def speech(
 
 
 def pauses(
-    levels: Levels,
+    source: Source | Levels,
     *,
     threshold_db: float | None = None,
     above_floor_db: float | None = None,
@@ -98,11 +107,30 @@ def pauses(
 
     What `speech` leaves, from the recording's start to its end; parameters and errors as there.
     """
+    _, levels = heard(source)
     spoken = speech(
         levels, threshold_db=threshold_db, above_floor_db=above_floor_db, min_pause=min_pause
     )
     edges = np.concatenate(([0.0], spoken.ravel(), [levels.duration])).reshape(-1, 2)
     return edges[edges[:, 1] - edges[:, 0] >= max(min_pause - 1e-9, 1e-9)]
+
+
+def pause_at(time: float, spoken: NDArray[np.float64], duration: float) -> float:
+    """Return the length of the pause that holds `time`, 0 if it is inside speech.
+
+    Parameters
+    ----------
+    time
+        Seconds.
+    spoken
+        (stretches, 2) speech in seconds, in order.
+    duration
+        Length of the recording in seconds.
+    """
+    after = int(np.searchsorted(spoken[:, 0], time))
+    left = float(spoken[after - 1, 1]) if after else 0.0
+    right = float(spoken[after, 0]) if after < len(spoken) else duration
+    return max(right - left, 0.0) if time >= left else 0.0
 
 
 def stretches(

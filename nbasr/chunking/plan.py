@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
+from nbasr.audio._words import count
 from nbasr.audio.levels import Levels
+from nbasr.chunking import _telling
+from nbasr.chunking._source import heard
+from nbasr.chunking.pauses import pause_at, speech
+from nbasr.errors import OptionError
 
 if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
-
-SHORT_PAUSE = 0.2
-"""A cut in a pause shorter than this many seconds (or in none) may have hit a word."""
+    from nbasr.audio.sources import Source
 
 _BATCH = 8  # chunks in a batch when padding is told without saying for how many
+_ROUNDING = 1e-9  # seconds that sums of floats may leave between chunks
+_BEYOND = 0.01  # seconds (a frame) by which a rounded time may miss the end of the recording
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,10 @@ class Padding(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class ChunkPlan:
-    """How a recording is cut. In a notebook it draws itself.
+    """How a recording is cut. In a notebook it draws itself; in a loop it yields its chunks.
 
-    Every second of `speech` lies in exactly one chunk, or in an overlap made on purpose.
+    Strategies see to it that every second of `speech` lies in exactly one chunk, or in an overlap
+    made on purpose. For a plan of one's own see `of`.
 
     Parameters
     ----------
@@ -92,6 +96,13 @@ class ChunkPlan:
         Longest chunk that was allowed.
     recording, levels
         What was planned, if known.
+    threshold_db
+        Level in dBFS that speech was to exceed, if one was given.
+
+    Raises
+    ------
+    OptionError
+        If a chunk is none, lies outside the recording, or is not in order.
     """
 
     chunks: tuple[Chunk, ...]
@@ -103,6 +114,100 @@ class ChunkPlan:
     max_seconds: float
     recording: Recording | None = field(default=None, compare=False)
     levels: Levels | None = field(default=None, compare=False)
+    threshold_db: float | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        before = None
+        for number, chunk in enumerate(self.chunks, 1):
+            if not isinstance(chunk, Chunk):
+                raise OptionError(
+                    f"Chunk {number} of a plan is a Chunk, not {type(chunk).__name__}; make a plan "
+                    "of (start, stop) pairs by ChunkPlan.of(recording, pairs)."
+                )
+            _check(number, chunk, before, self.duration)
+            before = chunk
+
+    @classmethod
+    def of(
+        cls,
+        recording: Source | Levels,
+        spans: Iterable[Chunk | Sequence[float]],
+        *,
+        strategy: str = "own",
+        max_seconds: float | None = None,
+    ) -> ChunkPlan:
+        """Return a plan of one's own: chunks are given, all else is found.
+
+        What has a method ``plan(recording)`` that returns such a plan is a strategy, and may be
+        given as `chunking`.
+
+        Parameters
+        ----------
+        recording
+            A Recording, its Levels, or whatever `Recording.open` takes.
+        spans
+            (start, stop) of each chunk in seconds, or a Chunk, in order. A chunk may begin before
+            the one before it ends: what both hold is recognised twice and told once.
+        strategy
+            What to call it.
+        max_seconds
+            Longest chunk allowed; None: as long as the longest.
+
+        Raises
+        ------
+        OptionError
+            If a chunk lies outside the recording, is not in order, or is too long.
+        AudioError
+            If `recording` is none.
+
+        Examples
+        --------
+        >>> class EveryTen:                                          # doctest: +SKIP
+        ...     def plan(self, recording):
+        ...         starts = range(0, int(recording.duration), 10)
+        ...         spans = [(at, min(at + 10, recording.duration)) for at in starts]
+        ...         return ChunkPlan.of(recording, spans)
+        >>> nbasr.transcribe("interview.wav", chunking=EveryTen())   # doctest: +SKIP
+        """
+        known, levels = heard(recording)
+        duration = levels.duration
+        spoken = speech(levels)
+        chunks: list[Chunk] = []
+        cuts = []
+        for number, span in enumerate(spans, 1):
+            start, stop = _ends(number, span)
+            before = chunks[-1] if chunks else None
+            _check(number, Chunk(start, stop), before, duration)
+            stop = min(stop, duration)
+            if max_seconds is not None and stop - start > max_seconds + _ROUNDING:
+                raise OptionError(
+                    f"{_named(number, Chunk(start, stop))} lasts longer than max_seconds, "
+                    f"{max_seconds:g} s."
+                )
+            if before is not None:
+                time = (before.stop + start) / 2
+                cuts.append(Cut(time, pause_at(time, spoken, duration)))
+            shared = max(before.stop - start, 0.0) if before is not None else 0.0
+            chunks.append(Chunk(start, stop, shared))
+        return cls(
+            chunks=tuple(chunks),
+            cuts=tuple(cuts),
+            skipped=between(chunks, duration),
+            speech=tuple((start, stop) for start, stop in spoken.tolist()),
+            duration=duration,
+            strategy=strategy,
+            max_seconds=max((chunk.duration for chunk in chunks), default=0.0)
+            if max_seconds is None
+            else max_seconds,
+            recording=known,
+            levels=levels,
+        )
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self.chunks)
 
     @cached_property
     def speech_seconds(self) -> float:
@@ -157,29 +262,14 @@ class ChunkPlan:
 
     def figures(self) -> dict[str, str]:
         """Return what the plan comes to, as short texts by name."""
-        short = sum(cut.pause < SHORT_PAUSE for cut in self.cuts)
-        told = {
-            "chunks": f"{len(self.chunks)}",
-            "longest": f"{self.longest:.1f} s of {self.max_seconds:g} s",
-            "shortest": f"{self.shortest:.1f} s",
-            "speech": clock(self.speech_seconds),
-            "skipped": clock(self.skipped_seconds),
-            "cuts": f"{len(self.cuts)}, {short} in speech or in a pause under {SHORT_PAUSE:g} s",
-        }
-        if self.cuts:
-            told["median pause at a cut"] = f"{np.median([cut.pause for cut in self.cuts]):.2f} s"
-        padding = self.padding
-        told["padding in batches of 8"] = (
-            f"{padding.in_order:.0%} in order, {padding.by_length:.0%} sorted by length"
-        )
-        return told
+        return _telling.figures(self)
 
     def __repr__(self) -> str:
-        return f"<ChunkPlan: {len(self.chunks)} chunks of {self.duration:.1f} s by {self.strategy}>"
+        told = _telling.nothing(self) or count(len(self), "chunk")
+        return f"<ChunkPlan of {_telling.title(self)} by {self.strategy}: {told}>"
 
     def __str__(self) -> str:
-        told = ", ".join(f"{name} {text}" for name, text in self.figures().items())
-        return f"{self.strategy} over {clock(self.duration)}: {told}"
+        return _telling.listing(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from nbasr.chunking._drawing import html
@@ -187,13 +277,44 @@ class ChunkPlan:
         return {"text/plain": str(self), "text/html": html(self)}
 
 
-def clock(seconds: float, longest: float | None = None) -> str:
-    """Return a time as people read it: 1:02:03 or 2:03; below a minute with tenths of seconds."""
-    if (seconds if longest is None else longest) < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+def between(chunks: Sequence[Chunk], duration: float) -> tuple[tuple[float, float], ...]:
+    """Return what no chunk holds: (start, stop) in seconds, in order."""
+    at, gaps = 0.0, []
+    for chunk in chunks:
+        if chunk.start - at > _ROUNDING:
+            gaps.append((at, chunk.start))
+        at = max(at, chunk.stop)
+    if duration - at > _ROUNDING:
+        gaps.append((at, duration))
+    return tuple(gaps)
+
+
+def _ends(number: int, span: Any) -> tuple[float, float]:
+    """Return where a chunk starts and stops."""
+    try:
+        start, stop = (span.start, span.stop) if isinstance(span, Chunk) else span
+        return float(start), float(stop)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"Chunk {number} is a pair (start, stop) in seconds, not {span!r}."
+        ) from None
+
+
+def _check(number: int, chunk: Chunk, before: Chunk | None, duration: float) -> None:
+    """Raise if a chunk is no chunk of a recording this long, or does not follow the one before."""
+    if not chunk.start < chunk.stop:
+        raise OptionError(f"{_named(number, chunk)} stops before it starts, or is empty.")
+    if not 0 <= chunk.start < chunk.stop <= duration + _BEYOND:
+        raise OptionError(f"{_named(number, chunk)} is not within the {duration:g} s recorded.")
+    if before is not None and not (before.start < chunk.start and before.stop < chunk.stop):
+        raise OptionError(
+            f"{_named(number, chunk)} does not follow {_named(number - 1, before).lower()}: each "
+            "starts and stops later than the one before."
+        )
+
+
+def _named(number: int, chunk: Chunk) -> str:
+    return f"Chunk {number} ({chunk.start:g} to {chunk.stop:g} s)"
 
 
 def _padding(lengths: Sequence[float], batch_size: int) -> float:

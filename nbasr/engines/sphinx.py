@@ -114,13 +114,13 @@ class SphinxEngine:
         code = language_code(request.language)
         if code not in (None, "en"):
             raise ModelError(
-                f"{self.spec.name} knows only English, not {language_name(str(code))}; load a "
-                'model that does, such as nbasr.models.load("whisper-small").'
+                f"{self.spec.name} knows only English, not {language_name(str(code))}; take a "
+                "model that does, such as whisper-small."
             )
         if request.task == "translate":
             raise ModelError(
-                f"{self.spec.name} does not translate; load a model that does, such as "
-                'nbasr.models.load("whisper-small").'
+                f"{self.spec.name} does not translate; take a model that does, such as "
+                "whisper-small."
             )
         if request.task != "transcribe":
             raise OptionError(f"task is transcribe or translate, not {request.task!r}.")

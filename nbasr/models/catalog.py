@@ -161,11 +161,18 @@ def resolve(name: str, dtype: str = "auto", device: str = "auto") -> EngineSpec:
     Raises
     ------
     ModelError
-        If there is no such model, it is of a family that nbasr does not run, or there is no such
-        device.
+        If there is no such model, it is of a family that nbasr does not run, there is no such
+        device, or the model does not compute in this number format or on this device.
     """
     known = entry(name)
     if known is not None and known.engine == "sphinx":
+        if device not in ("auto", "cpu"):
+            checked_device(device)
+        if dtype not in ("auto", "float32") or device not in ("auto", "cpu"):
+            raise ModelError(
+                "sphinx computes only in float32 and on the CPU; leave dtype and device at auto, "
+                "or name another model, such as whisper-small."
+            )
         return EngineSpec("sphinx", "", known.name, max_seconds=known.max_seconds)
     folder = Path(expanded(name))
     if not name.strip():
@@ -180,7 +187,7 @@ def resolve(name: str, dtype: str = "auto", device: str = "auto") -> EngineSpec:
         spec = _spec_of(at, name, short) if at else EngineSpec("whisper", name, short)
     else:
         raise ModelError(_unknown(name))
-    device = _device(device)
+    device = checked_device(device)
     if dtype == "auto":
         dtype = "fp16" if device == "cuda" else "float32"
     if dtype not in BYTES:
@@ -217,8 +224,14 @@ def _unknown(name: str) -> str:
     )
 
 
-def _device(device: str) -> str:
-    """Return the device to use, checking that a named one is there."""
+def checked_device(device: str) -> str:
+    """Return the device to use: for ``"auto"`` the best one.
+
+    Raises
+    ------
+    ModelError
+        If a named one is not on this machine.
+    """
     if device == "cpu":
         return device
     import torch

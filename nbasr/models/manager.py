@@ -166,16 +166,19 @@ class ModelManager:
     def choose(self, options: Options) -> EngineSpec:
         """Return the model that options ask for, without loading or fetching it.
 
-        For ``model="auto"``: the resident model used last, else the best one in the hub cache that
-        fits into free memory, else the embedded engine, with a `ModelWarning`.
+        For ``model="auto"``: the resident model used last, in the number format and on the device
+        that were asked for; else the best one in the hub cache that fits into free memory; else the
+        embedded engine, with a `ModelWarning`.
 
         Raises
         ------
         ModelError
-            If the model is unknown or cannot do the task.
+            If the model is unknown or cannot do the task, or the device is not there.
         """
         code = language_code(options.language)
         if options.model.strip().lower() == "auto":
+            if options.device not in ("auto", "cpu"):  # to look costs the import of torch
+                catalog.checked_device(options.device)
             return self._best(options, code)
         spec = self._spec(options.model, options.dtype, options.device)
         _must_suit(spec, code, options.task)
@@ -198,29 +201,38 @@ class ModelManager:
         for model in self.resident():
             spec = model.spec
             same = dtype in ("auto", spec.dtype) and device in ("auto", spec.device)
-            if _is_called(spec, name) and (same or spec.engine == "sphinx"):
+            if _is_called(spec, name) and same:
                 return spec
         return catalog.resolve(name, dtype, device)
 
     def _best(self, options: Options, code: str | None) -> EngineSpec:
+        others = []
         for model in self.resident():
             spec = model.spec
             known = catalog.entry(spec.source or spec.name)
-            suits = known is None or known.suits(code, options.task)
-            same = options.dtype in ("auto", spec.dtype) and options.device in ("auto", spec.device)
+            if known is not None and not known.suits(code, options.task):
+                continue
             with self._lock:
                 slot = self._slots.get(_identity(spec))
-            if suits and same and slot is not None and (slot.asked_for or spec.engine != "sphinx"):
+            if slot is None or (spec.engine == "sphinx" and not slot.asked_for):
+                continue
+            if options.dtype in ("auto", spec.dtype) and options.device in ("auto", spec.device):
                 return spec
+            if spec.engine != "sphinx":
+                others.append(spec)
+        if others:  # the model stays; only its number format or its device is another
+            spec = others[0]
+            device = spec.device if options.device == "auto" else options.device
+            return catalog.resolve(spec.source, options.dtype, device)
         cached = _best_cached(options, code)
         if cached is not None:
             return cached
-        sphinx = catalog.resolve("sphinx")
+        sphinx = catalog.resolve("sphinx", options.dtype, options.device)
         _must_suit(sphinx, code, options.task)
         warnings.warn(
             "No model is loaded and none that fits is on this machine, so the embedded engine "
             "(sphinx) is used: draft quality, English only, for clear speech. For real work name a "
-            'model: model="whisper-small", or nbasr.models.load("whisper-small").',
+            "model, such as whisper-small, or load one first.",
             ModelWarning,
             stacklevel=5,
         )
@@ -296,7 +308,7 @@ def _must_suit(spec: EngineSpec, code: str | None, task: str) -> None:
         what = f"knows only English, not {language_name(str(code))}"
     else:
         what = "does not translate"
-    raise ModelError(f'{known.name} {what}; take one that does, such as model="whisper-small".')
+    raise ModelError(f"{known.name} {what}; take one that does, such as whisper-small.")
 
 
 def _best_cached(options: Options, code: str | None) -> EngineSpec | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nbasr.audio.levels import Levels
-from nbasr.chunking import pauses
+from nbasr.chunking.pauses import pauses
 from nbasr.engines.base import Recognition
 from nbasr.pipeline.seams import placed
 from nbasr.text.joining import join

@@ -140,7 +140,7 @@ class Job:
         )
         drawn = "".join(_html(plan) for plan in self.plans[:5])
         more = len(self.plans) - 5
-        rest = f"<p>… and {more} more recordings</p>" if more > 0 else ""
+        rest = f"<p>… and {more} more</p>" if more > 0 else ""
         return {
             "text/plain": repr(self),
             "text/html": f"<div><b>Plan for {html.escape(self.name)}</b> (nothing is done yet)"

@@ -161,8 +161,8 @@ def _pairs(
     said, heard = _texts(reference), _texts(hypothesis)
     if len(said) != len(heard):
         raise OptionError(
-            f"Each text needs its reference: there {'is' if len(said) == 1 else 'are'} "
-            f"{_many(len(said), 'reference')}, and the texts recognised are {len(heard)}."
+            "Each text needs its reference, but there came "
+            f"{_many(len(said), 'reference')} with {_many(len(heard), 'recognised text')}."
         )
     return list(zip(said, heard, strict=True))
 

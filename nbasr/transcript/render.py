@@ -61,10 +61,9 @@ def as_html(transcript: Transcript) -> str:
             left = len(segments) - len(rows)
             rest += f"<p>… and {left} more, too long to keep in a notebook; save() writes all.</p>"
         if hidden:
+            more = f"{len(hidden)} more segment{'s' * (len(hidden) != 1)}"
             span = f"{clock(hidden[0].start)} to {clock(hidden[-1].stop)}"
-            rest = (
-                f"<details><summary>{len(hidden)} more segments, {span}</summary>{rest}</details>"
-            )
+            rest = f"<details><summary>{more}, {span}</summary>{rest}</details>"
         body += rest
     title, *facts = _facts(transcript)
     heading = " · ".join([f"<strong>{escape(title)}</strong>", *map(escape, facts)])
