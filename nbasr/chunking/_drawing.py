@@ -10,8 +10,7 @@ import numpy as np
 
 from nbasr.audio import _axis
 from nbasr.audio._words import clock
-from nbasr.chunking import _telling
-from nbasr.chunking._telling import SHORT_PAUSE
+from nbasr.chunking._telling import SHORT_PAUSE, line, title
 
 if TYPE_CHECKING:
     from nbasr.chunking.plan import ChunkPlan
@@ -27,9 +26,9 @@ _BAD = "var(--jp-error-color1, #d32f2f)"
 
 def html(plan: ChunkPlan) -> str:
     """Return the plan as HTML that follows the theme and stays readable without it."""
-    head = f"{escape(_telling.title(plan))} by <code>{escape(plan.strategy)}</code>"
+    head = f"{escape(title(plan))} by <code>{escape(plan.strategy)}</code>"
     style = f"color:{_TEXT};font-family:var(--jp-ui-font-family, sans-serif);font-size:13px"
-    told = escape(_telling.line(plan))
+    told = escape(line(plan))
     return f'<div style="{style}"><div>{head}</div><div>{told}</div>{_figure(plan)}</div>'
 
 
@@ -47,7 +46,7 @@ def _figure(plan: ChunkPlan) -> str:
     bad = [cut.time for cut in plan.cuts if cut.pause < SHORT_PAUSE]
     lines = _lines(good, scale, _TEXT, 1) + _lines(bad, scale, _BAD, 2)
     left_out = _bars(plan.skipped[:_MOST_DRAWN], scale, _HEIGHT // 8, 0.5)
-    told = f"Waveform of {clock(plan.duration)} with its chunks and cuts: {_telling.line(plan)}"
+    told = f"Waveform of {clock(plan.duration)} with its chunks and cuts: {line(plan)}"
     more = (
         f" Only the first {_MOST_DRAWN} are drawn."
         if max(len(plan.chunks), len(good), len(bad)) > _MOST_DRAWN

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbasr.audio.levels import Levels
+from nbasr.chunking._chunk import between
 from nbasr.chunking._places import Places, places
 from nbasr.chunking._source import heard
 from nbasr.chunking.pauses import MIN_PAUSE, speech
-from nbasr.chunking.plan import Chunk, ChunkPlan, Cut, between
+from nbasr.chunking.plan import Chunk, ChunkPlan, Cut
 from nbasr.errors import OptionError
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbasr.audio._words import count
 from nbasr.audio.levels import Levels
-from nbasr.chunking import _telling
+from nbasr.chunking._chunk import ROUNDING, Chunk, Cut, between, check, ends, named
 from nbasr.chunking._source import heard
+from nbasr.chunking._telling import figures, listing, nothing, title
 from nbasr.chunking.pauses import pause_at, speech
 from nbasr.errors import OptionError
 
@@ -19,47 +20,9 @@ if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
     from nbasr.audio.sources import Source
 
+__all__ = ["Chunk", "ChunkPlan", "Cut", "Padding"]
+
 _BATCH = 8  # chunks in a batch when padding is told without saying for how many
-_ROUNDING = 1e-9  # seconds that sums of floats may leave between chunks
-_BEYOND = 0.01  # seconds (a frame) by which a rounded time may miss the end of the recording
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A piece of a recording to be recognised at once.
-
-    Parameters
-    ----------
-    start, stop
-        Seconds from the start of the recording.
-    overlap
-        Seconds at its start that the chunk before has as well.
-    """
-
-    start: float
-    stop: float
-    overlap: float = 0.0
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds."""
-        return self.stop - self.start
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Where one chunk ends and the next begins.
-
-    Parameters
-    ----------
-    time
-        Seconds; the middle of what was skipped, if the chunks do not touch.
-    pause
-        Length in seconds of the pause it fell into; 0 inside speech.
-    """
-
-    time: float
-    pause: float
 
 
 class Padding(NamedTuple):
@@ -124,7 +87,7 @@ class ChunkPlan:
                     f"Chunk {number} of a plan is a Chunk, not {type(chunk).__name__}; make a plan "
                     "of (start, stop) pairs by ChunkPlan.of(recording, pairs)."
                 )
-            _check(number, chunk, before, self.duration)
+            check(number, chunk, before, self.duration)
             before = chunk
 
     @classmethod
@@ -175,13 +138,13 @@ class ChunkPlan:
         chunks: list[Chunk] = []
         cuts = []
         for number, span in enumerate(spans, 1):
-            start, stop = _ends(number, span)
+            start, stop = ends(number, span)
             before = chunks[-1] if chunks else None
-            _check(number, Chunk(start, stop), before, duration)
+            check(number, Chunk(start, stop), before, duration)
             stop = min(stop, duration)
-            if max_seconds is not None and stop - start > max_seconds + _ROUNDING:
+            if max_seconds is not None and stop - start > max_seconds + ROUNDING:
                 raise OptionError(
-                    f"{_named(number, Chunk(start, stop))} lasts longer than max_seconds, "
+                    f"{named(number, Chunk(start, stop))} lasts longer than max_seconds, "
                     f"{max_seconds:g} s."
                 )
             if before is not None:
@@ -262,59 +225,19 @@ class ChunkPlan:
 
     def figures(self) -> dict[str, str]:
         """Return what the plan comes to, as short texts by name."""
-        return _telling.figures(self)
+        return figures(self)
 
     def __repr__(self) -> str:
-        told = _telling.nothing(self) or count(len(self), "chunk")
-        return f"<ChunkPlan of {_telling.title(self)} by {self.strategy}: {told}>"
+        told = nothing(self) or count(len(self), "chunk")
+        return f"<ChunkPlan of {title(self)} by {self.strategy}: {told}>"
 
     def __str__(self) -> str:
-        return _telling.listing(self)
+        return listing(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         from nbasr.chunking._drawing import html
 
         return {"text/plain": str(self), "text/html": html(self)}
-
-
-def between(chunks: Sequence[Chunk], duration: float) -> tuple[tuple[float, float], ...]:
-    """Return what no chunk holds: (start, stop) in seconds, in order."""
-    at, gaps = 0.0, []
-    for chunk in chunks:
-        if chunk.start - at > _ROUNDING:
-            gaps.append((at, chunk.start))
-        at = max(at, chunk.stop)
-    if duration - at > _ROUNDING:
-        gaps.append((at, duration))
-    return tuple(gaps)
-
-
-def _ends(number: int, span: Any) -> tuple[float, float]:
-    """Return where a chunk starts and stops."""
-    try:
-        start, stop = (span.start, span.stop) if isinstance(span, Chunk) else span
-        return float(start), float(stop)
-    except (TypeError, ValueError):
-        raise OptionError(
-            f"Chunk {number} is a pair (start, stop) in seconds, not {span!r}."
-        ) from None
-
-
-def _check(number: int, chunk: Chunk, before: Chunk | None, duration: float) -> None:
-    """Raise if a chunk is no chunk of a recording this long, or does not follow the one before."""
-    if not chunk.start < chunk.stop:
-        raise OptionError(f"{_named(number, chunk)} stops before it starts, or is empty.")
-    if not 0 <= chunk.start < chunk.stop <= duration + _BEYOND:
-        raise OptionError(f"{_named(number, chunk)} is not within the {duration:g} s recorded.")
-    if before is not None and not (before.start < chunk.start and before.stop < chunk.stop):
-        raise OptionError(
-            f"{_named(number, chunk)} does not follow {_named(number - 1, before).lower()}: each "
-            "starts and stops later than the one before."
-        )
-
-
-def _named(number: int, chunk: Chunk) -> str:
-    return f"Chunk {number} ({chunk.start:g} to {chunk.stop:g} s)"
 
 
 def _padding(lengths: Sequence[float], batch_size: int) -> float:
