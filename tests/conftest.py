@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -16,6 +17,10 @@ _HOME = tempfile.TemporaryDirectory(prefix="nbasr-tests-", ignore_cleanup_errors
 for _name in ("NBASR_CACHE", "HF_HOME", "XDG_CONFIG_HOME"):
     os.environ[_name] = str(Path(_HOME.name) / _name.lower())
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A shell lets its background jobs ignore Ctrl-C, and what they start inherits that; some tests
+# press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shared machines stall now and then; a slow example is no wrong one.
 hypothesis.settings.register_profile("nbasr", deadline=None)
