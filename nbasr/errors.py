@@ -30,6 +30,10 @@ class ModelError(NbasrError):
     """A model that is unknown, not at hand, or cannot be loaded or used."""
 
 
+class OutOfMemoryError(ModelError):
+    """A model or a batch that does not fit into memory; the message says what would."""
+
+
 class AudioWarning(UserWarning):
     """A recording that could be read, but not as it declares itself: cut short, damaged, loud."""
 

@@ -11,8 +11,8 @@ import nbasr
 PACKAGE = Path(nbasr.__file__).parent
 
 FLOORS = (
-    ("errors", "settings", "_files"),
-    ("audio", "text"),
+    ("errors", "settings", "_files", "_units", "store"),
+    ("audio", "memory", "text"),
     ("chunking", "engines", "transcript"),
     ("models",),
     ("pipeline",),
