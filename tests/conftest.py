@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 # Set before anything is imported: huggingface_hub and platformdirs read these only once.
 _HOME = tempfile.TemporaryDirectory(prefix="nbasr-tests-", ignore_cleanup_errors=True)
-for _name in ("NBASR_CACHE", "HF_HOME", "XDG_CONFIG_HOME"):
+for _name in ("NBASR_CACHE", "NBASR_HOME", "HF_HOME", "MODELSCOPE_CACHE", "XDG_CONFIG_HOME"):
     os.environ[_name] = str(Path(_HOME.name) / _name.lower())
 os.environ["HF_HUB_OFFLINE"] = "1"
 
