@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 import nbasr
-from nbasr.engines import EngineSpec, Request, _whisper_answer, _whisper_load, open_engine, whisper
+from nbasr.engines import EngineSpec, Request, _quiet, _whisper_answer, open_engine, whisper
 from nbasr.engines._whisper_words import words_of
 from nbasr.errors import ModelError, ModelWarning, OptionError
+from nbasr.memory.modules import bytes_of
 from nbasr.models import catalog
 
 
@@ -251,12 +252,12 @@ def test_two_threads_that_hush_transformers_leave_it_as_it_was():
     first_is_in, second_is_out = threading.Event(), threading.Event()
 
     def hush():
-        with _whisper_load.quiet():
+        with _quiet.quiet():
             first_is_in.set()
             second_is_out.wait(60)
 
     thread = threading.Thread(target=hush)
-    second = _whisper_load.quiet()
+    second = _quiet.quiet()
     thread.start()
     first_is_in.wait(60)
     with second:
@@ -333,7 +334,7 @@ def test_weights_that_are_missing_are_an_error_and_not_random(copied, rename):
 
 def test_a_model_of_another_family_is_refused_by_name(assets):
     sentence = error_of(assets / "qwen3-asr-tiny-meeting")
-    assert "'qwen3_asr', which nbasr does not run; it runs whisper" in sentence
+    assert "of the family 'qwen3_asr', not whisper; give its own name or folder" in sentence
 
 
 def test_a_hub_model_that_is_not_here_is_not_fetched_by_the_engine():
@@ -344,8 +345,41 @@ def test_a_hub_model_that_is_not_here_is_not_fetched_by_the_engine():
 def test_a_closed_engine_says_so(folder, turns):
     engine = open_engine(catalog.resolve(str(folder), device="cpu"))
     engine.close()
+    engine.close()
+    assert engine.module is None
     with pytest.raises(ModelError, match="unloaded; load it again"):
         hear(engine, turns[0][1])
+
+
+def test_closing_empties_a_module_that_somebody_holds(folder):
+    engine = open_engine(catalog.resolve(str(folder), device="cpu"))
+    held = engine.module
+    assert bytes_of(held)["decoder"] > 2e6
+    engine.close()
+    assert bytes_of(held) == {}
+    with pytest.raises(ModelError, match="unloaded and is empty"):
+        held.get_encoder()(np.zeros(1))
+
+
+def test_hotwords_are_told_to_the_model_before_the_prompt(engine, turns, monkeypatch):
+    tokenizer, told = engine._loaded.tokenizer, []
+    real = type(tokenizer).get_prompt_ids
+    monkeypatch.setattr(
+        type(tokenizer),
+        "get_prompt_ids",
+        lambda self, text, **rest: told.append(text) or real(self, text, **rest),
+    )
+    sound = turns[0][1]
+    with_words = Request(sound, hotwords=("agenda", " studio ", ""), prompt="the meeting")
+    found = engine.recognize([with_words, Request(sound)])
+    assert told == ["agenda, studio. the meeting"]
+    assert all("agenda, studio" not in one.text for one in found)
+    assert found[1].text == hear(engine, sound).text  # the others' hotwords are not its own
+
+
+def test_a_hotword_of_the_models_own_tokens_is_refused(engine, turns):
+    with pytest.raises(OptionError, match="prompt or a hotword holds a token"):
+        hear(engine, turns[0][1], hotwords=("<|en|>",))
 
 
 def test_nothing_is_printed_or_advised(folder, turns, capfd, caplog):

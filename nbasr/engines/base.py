@@ -7,10 +7,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from nbasr.engines.quantization import Quantization
 from nbasr.errors import ModelError
 from nbasr.transcript.transcript import Segment
 
@@ -28,19 +29,24 @@ class EngineSpec:
     Parameters
     ----------
     engine
-        Calling convention: ``"sphinx"`` or ``"whisper"``.
+        Calling convention: ``"sphinx"``, ``"whisper"``, ``"audio_llm"``, ``"funasr"`` or
+        ``"aligner"``.
     source
         Hub id or local folder of the model; ``""`` for the embedded one.
     name
         What people call it.
     dtype
-        Number format of the weights: ``"float32"``, ``"bf16"`` or ``"fp16"``.
+        Number format of the weights that are not quantised: ``"float32"``, ``"bf16"``, ``"fp16"``.
     device
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     max_seconds
         Longest sound of one request, in seconds, that is safe for the model.
     batch_size
         Requests that suit the model and device at once.
+    quantization
+        How its linear layers are stored in fewer bits; None where they are not.
+    offload
+        Whether layers that do not fit the GPU are kept in main memory.
     """
 
     engine: str
@@ -50,6 +56,13 @@ class EngineSpec:
     device: str = "cpu"
     max_seconds: float = 30.0
     batch_size: int = 1
+    quantization: Quantization | None = None
+    offload: bool = False
+
+    @property
+    def precision(self) -> str:
+        """The format of most weights, as people say it: ``"bf16"``, ``"int8"`` or ``"nf4"``."""
+        return self.quantization.method if self.quantization else self.dtype
 
     @property
     def key(self) -> str:
@@ -72,6 +85,8 @@ class Request:
         ``"transcribe"``, or ``"translate"`` into English.
     prompt
         Text that comes before; ``""`` for none.
+    hotwords
+        Words to listen for.
     timestamps
         Finest times wanted: ``"segment"`` or ``"word"``.
     """
@@ -80,6 +95,7 @@ class Request:
     language: str | None = None
     task: str = "transcribe"
     prompt: str = ""
+    hotwords: tuple[str, ...] = ()
     timestamps: str = "segment"
 
     @property
@@ -121,6 +137,11 @@ class Engine(Protocol):
 
     spec: EngineSpec
 
+    @property
+    def module(self) -> Any:
+        """The torch module, or None: there is none, or it was let go. Not to be kept."""
+        ...
+
     def recognize(self, batch: Sequence[Request]) -> list[Recognition]:
         """Recognise each request; the results are in the same order.
 
@@ -132,8 +153,20 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the model's memory; the engine cannot be used again."""
+        """Let go of the model's memory, even if somebody still holds its module.
+
+        The engine cannot be used again.
+        """
         ...
+
+
+_HOME = {
+    "sphinx": "nbasr.engines.sphinx:SphinxEngine",
+    "whisper": "nbasr.engines.whisper:WhisperEngine",
+    "audio_llm": "nbasr.engines.audio_llm:AudioLLMEngine",
+    "funasr": "nbasr.engines.funasr:FunAsrEngine",
+}
+"""The class of each engine, imported when it is first opened."""
 
 
 def open_engine(spec: EngineSpec) -> Engine:
@@ -144,15 +177,13 @@ def open_engine(spec: EngineSpec) -> Engine:
     ModelError
         If the model is not there, is damaged, or is of another kind than the spec says.
     """
-    if spec.engine == "sphinx":
-        from nbasr.engines.sphinx import SphinxEngine
+    import importlib
 
-        return SphinxEngine(spec)
-    if spec.engine == "whisper":
-        from nbasr.engines.whisper import WhisperEngine
-
-        return WhisperEngine(spec)
-    raise ModelError(f"There is no engine {spec.engine!r}; nbasr has sphinx and whisper.")
+    if spec.engine not in _HOME:
+        raise ModelError(f"There is no engine {spec.engine!r}; nbasr has {', '.join(_HOME)}.")
+    module, name = _HOME[spec.engine].split(":")
+    engine: Engine = getattr(importlib.import_module(module), name)(spec)
+    return engine
 
 
 def check(samples: NDArray[np.float32], spec: EngineSpec) -> None:

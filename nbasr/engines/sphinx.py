@@ -104,6 +104,11 @@ class SphinxEngine:
                 raise ModelError(f"{self.spec.name} was unloaded; load it again.")
             return [self._one(request) for request in batch]
 
+    @property
+    def module(self) -> None:
+        """None: it has no torch module."""
+        return None
+
     def close(self) -> None:
         """Let go of the model; the engine cannot be used again."""
         with self._lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nbasr.engines._held import Held
+from nbasr.engines._quiet import quiet
 from nbasr.engines._whisper_answer import Answer
-from nbasr.engines._whisper_load import Loaded, load, quiet
+from nbasr.engines._whisper_load import Loaded, load
 from nbasr.engines.base import RATE, EngineSpec, Recognition, Request, check
 from nbasr.engines.languages import language_code, language_name
 from nbasr.errors import ModelError, ModelWarning, OptionError
@@ -32,7 +33,7 @@ PROMPT_TOKENS = 223
 (openai-whisper, ``decoding.py``)."""
 
 
-class WhisperEngine:
+class WhisperEngine(Held[Loaded]):
     """A loaded Whisper checkpoint.
 
     Parameters
@@ -47,9 +48,7 @@ class WhisperEngine:
     """
 
     def __init__(self, spec: EngineSpec) -> None:
-        self.spec = spec
-        self._lock = threading.Lock()
-        self._loaded: Loaded | None = load(spec)
+        super().__init__(spec, load(spec))
 
     def recognize(self, batch: Sequence[Request]) -> list[Recognition]:
         """Recognise each request; see `nbasr.engines.base.Engine`.
@@ -58,6 +57,8 @@ class WhisperEngine:
         at the sound: of two chunks of one recording, a short or noisy one may be taken for another
         language. Naming the language fixes it. For ``task="translate"`` the language of the result
         is English, that of its text.
+
+        Hotwords are written before the prompt: Whisper knows them only as text that came before.
         """
         import torch
 
@@ -66,20 +67,14 @@ class WhisperEngine:
         found: dict[int, Recognition] = {}
         groups: dict[tuple[str, str], list[int]] = defaultdict(list)
         for index, request in enumerate(batch):
-            groups[request.task, request.prompt].append(index)
-        with self._lock, quiet(), torch.inference_mode():
-            if self._loaded is None:
-                raise ModelError(f"{self.spec.name} was unloaded; load it again.")
+            groups[request.task, _before(request)].append(index)
+        with self.lock, quiet(), torch.inference_mode():
+            loaded = self._there()
             for (task, prompt), indices in groups.items():
-                call = _Call(self.spec, self._loaded, task, prompt)
+                call = _Call(self.spec, loaded, task, prompt)
                 results = call.recognize([batch[index] for index in indices])
                 found.update(zip(indices, results, strict=True))
         return [found[index] for index in range(len(batch))]
-
-    def close(self) -> None:
-        """Let go of the model; the engine cannot be used again."""
-        with self._lock:
-            self._loaded = None
 
 
 class _Call:
@@ -104,7 +99,7 @@ class _Call:
             ids = [int(n) for n in self.loaded.tokenizer.get_prompt_ids(prompt)]
         except ValueError:
             raise OptionError(
-                "The prompt holds a token of the model's own (<|…|>); give plain text."
+                "The prompt or a hotword holds a token of the model's own (<|…|>); give plain text."
             ) from None
         opening, text = ids[:1], ids[1:]
         cut = len(text) > PROMPT_TOKENS
@@ -201,6 +196,12 @@ class _Call:
         codes = list(loaded.languages)
         best = logits[:, [loaded.languages[code] for code in codes]].argmax(dim=-1)
         return [codes[n] for n in best.tolist()], silent
+
+
+def _before(request: Request) -> str:
+    """Return what Whisper is told to have come before: hotwords, then the prompt."""
+    words = ", ".join(word.strip() for word in request.hotwords if word.strip())
+    return " ".join(part for part in (words and f"{words}.", request.prompt.strip()) if part)
 
 
 def _at_least_a_frame(samples: NDArray[np.float32]) -> NDArray[np.float32]:
