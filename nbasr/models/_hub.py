@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbasr.engines.checkpoint import engine_of, snapshot
-from nbasr.errors import ModelError
+from nbasr._files import expanded
+from nbasr.engines.checkpoint import engine_of, must_be_loadable, snapshot
+from nbasr.engines.quantization import Quantization
+from nbasr.errors import ModelError, ModelWarning
+from nbasr.models.catalog import entry
 
 if TYPE_CHECKING:
     from nbasr.engines.base import EngineSpec
@@ -17,30 +23,58 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 20.0
 """How long the hub may take to say what it has."""
 
-
 SHOWN_BYTES = 5_000_000
 """Files from this size on show their progress."""
+
+_FUNASR_NAMES = ("am.mvn", "seg_dict", "model.pt", "config.yaml", "configuration.json")
+_FUNASR_ENDINGS = ("bpe.model", "tokens.json", "tokens.txt", "_usr_dict")
 
 
 def fetch(spec: EngineSpec) -> Path:
     """Return the folder of a hub model, fetching what is missing and saying so.
 
-    Only safetensors of one precision, and the JSON and text files beside them, are fetched, all of
-    the one revision that the hub names first: its owner may push another meanwhile.
+    Of a transformers model only safetensors of one precision are fetched, and the JSON and text
+    files beside them; of FunASR's the files that its layout names. All are of the one revision that
+    the hub names first: its owner may push another meanwhile. The second model that some need (the
+    punctuation of paraformer-zh) comes with them; without it they run, and a warning says so.
+
+    Where the hub is, and how it is reached, is for its client to know: ``HF_ENDPOINT`` names a
+    mirror, ``HTTPS_PROXY`` a proxy, ``HF_HUB_OFFLINE`` forbids it, ``HF_HOME`` moves the cache.
 
     Parameters
     ----------
     spec
-        Its ``source`` is a hub id.
+        Its ``source`` is a hub id, or a folder, which is returned as it is.
 
     Raises
     ------
     ModelError
         If the model is not on this machine and cannot be fetched, or is none that nbasr runs.
     """
+    folder = Path(expanded(spec.source))
+    if folder.is_dir():
+        return folder
     here = snapshot(spec.source)
     if here is not None:
         return here
+    must_be_loadable(spec.source)
+    folder = _fetched(spec)
+    known = entry(spec.source)
+    if known is not None and known.companion and snapshot(known.companion) is None:
+        second = dataclasses.replace(spec, source=known.companion, name=known.companion)
+        try:
+            _fetched(second, is_second=True)
+        except ModelError as error:
+            warnings.warn(
+                f"{spec.name} runs without the model that belongs to it: {error}",
+                ModelWarning,
+                stacklevel=2,
+            )
+    return folder
+
+
+def _fetched(spec: EngineSpec, *, is_second: bool = False) -> Path:
+    """Fetch one repository of the hub into its cache; return the folder there."""
     from huggingface_hub import HfApi, constants, hf_hub_download
 
     if constants.HF_HUB_OFFLINE:
@@ -49,14 +83,19 @@ def fetch(spec: EngineSpec) -> Path:
         info = HfApi().model_info(spec.source, files_metadata=True, timeout=CONNECT_SECONDS)
         sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
         wanted = list(wanted_files(sizes))
-        if not any(name.endswith(".safetensors") for name in wanted):
+        if not any(name.endswith((".safetensors", ".pt")) for name in wanted):
             raise ModelError(
                 f"{spec.source} has no weights as safetensors on the hub; other formats may hold "
                 "code and are not opened. Take another model, or convert it."
             )
         at = str(info.sha)
-        config = hf_hub_download(spec.source, "config.json", revision=at, tqdm_class=_bar(0))
-        engine_of(Path(config).parent)
+        settings = "config.yaml" if "model.pt" in wanted else "config.json"
+        config = hf_hub_download(spec.source, settings, revision=at, tqdm_class=_bar(0))
+        folder = Path(config).parent
+        if not is_second:
+            engine_of(folder)
+        if settings == "config.json":
+            Quantization.stored(folder)
         needed = sum(sizes[name] for name in wanted)
         _must_fit(spec, needed, Path(constants.HF_HUB_CACHE))
         _say(
@@ -65,8 +104,8 @@ def fetch(spec: EngineSpec) -> Path:
         )
         for name in sorted(wanted, key=lambda name: sizes[name]):  # the weights last
             hf_hub_download(spec.source, name, revision=at, tqdm_class=_bar(sizes[name]))
-        _make_current(Path(config).parent)
-        return Path(config).parent
+        _make_current(folder)
+        return folder
     except (ModelError, KeyboardInterrupt):
         raise
     except Exception as error:  # the client's and its HTTP library's own, by version
@@ -86,6 +125,11 @@ def _make_current(snapshot_folder: Path) -> None:
 
 def wanted_files(sizes: dict[str, int]) -> Iterator[str]:
     """Yield the files of a repository that make one model, out of all formats and precisions."""
+    if "model.pt" in sizes and "config.yaml" in sizes and "model.safetensors" not in sizes:
+        for name in sizes:
+            if "/" not in name and (name in _FUNASR_NAMES or name.endswith(_FUNASR_ENDINGS)):
+                yield name
+        return
     whole = "model.safetensors" in sizes
     for name in sizes:
         if "/" in name:  # other formats live in folders
@@ -112,6 +156,7 @@ def _must_fit(spec: EngineSpec, needed: int, cache: Path) -> None:
 
 
 def _reason(spec: EngineSpec, error: Exception) -> str:
+    from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     if isinstance(error, GatedRepoError):
@@ -119,17 +164,24 @@ def _reason(spec: EngineSpec, error: Exception) -> str:
     if isinstance(error, RepositoryNotFoundError):
         return f"the hub has no model {spec.source!r}, or it is private"
     text = (str(error).strip() or repr(error)).splitlines()[0]
-    return f"the hub cannot be reached: {text[:160]}"
+    where = f" ({constants.ENDPOINT})" if "HF_ENDPOINT" in os.environ else ""
+    proxies = [name for name in _PROXIES if os.environ.get(name)]
+    through = f" through {proxies[0]}" if proxies else ""
+    return f"the hub{where} cannot be reached{through}: {text[:160]}"
+
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
 def _out_of_reach(spec: EngineSpec, reason: str) -> str:
     """Say that a model is neither here nor to be had, and the ways out."""
     from huggingface_hub import constants
 
+    elsewhere = " nor in ModelScope's" if spec.engine == "funasr" else ""
     return (
-        f"{spec.name} ({spec.source}) is not in the cache {constants.HF_HUB_CACHE}, and {reason}. "
-        "Give a local folder with the model, set HF_ENDPOINT to a mirror that you can reach, or "
-        'use model="sphinx", which comes with nbasr.'
+        f"{spec.name} ({spec.source}) is not in the cache {constants.HF_HUB_CACHE}{elsewhere}, and "
+        f"{reason}. Give a local folder with the model, set HF_ENDPOINT to a mirror or HTTPS_PROXY "
+        'to a proxy that you can reach, or use model="sphinx", which comes with nbasr.'
     )
 
 

@@ -1,225 +1,258 @@
-"""The models that have a name here, and what is known of each; names become specs."""
+"""Names become specs: those of the catalogue, hub ids and local folders."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 
 from nbasr._files import expanded
+from nbasr.engines._funasr_files import kind_of
 from nbasr.engines.base import EngineSpec
-from nbasr.engines.checkpoint import engine_of, is_hub_id, parameters_of, snapshot, window_of
-from nbasr.errors import ModelError, did_you_mean
+from nbasr.engines.checkpoint import engine_of, is_hub_id, must_be_loadable, snapshot, window_of
+from nbasr.engines.quantization import Quantization
+from nbasr.errors import ModelError, OptionError, did_you_mean
+from nbasr.models._entries import BYTES, ENTRIES, Entry
+from nbasr.models.weights import weights_bytes
 
-BYTES = {"float32": 4, "bf16": 2, "fp16": 2}
-"""Bytes of one number in each format."""
+__all__ = [
+    "BYTES",
+    "GPU_BATCH",
+    "Entry",
+    "checked_device",
+    "entries",
+    "entry",
+    "gives_word_times",
+    "resolve",
+    "settled",
+    "weights_bytes",
+]
 
 GPU_BATCH = 8
 """Chunks that a GPU takes at once. A CPU takes one: eight at once take it as long as one by one
 (measured on the small checkpoint), and show nothing meanwhile."""
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One model of the catalogue.
-
-    Parameters
-    ----------
-    name
-        What it is called here.
-    engine
-        Which engine runs it.
-    source
-        Its hub id; ``""`` where it comes with the package.
-    languages
-        What it understands, in words.
-    parameters
-        How many weights it has; 0 where that is no measure.
-    published
-        Number format of its files on the hub.
-    licence
-        Licence of the weights.
-    about
-        What to know of it, in one line.
-    english_only, translates
-        Whether it knows only English; whether it translates into English.
-    word_times
-        Whether it gives the times of words.
-    max_seconds
-        Longest chunk in seconds that is safe for it.
-    """
-
-    name: str
-    engine: str
-    source: str
-    languages: str
-    parameters: int
-    published: str
-    licence: str
-    about: str
-    english_only: bool = False
-    translates: bool = True
-    word_times: bool = True
-    max_seconds: float = 30.0
-
-    @property
-    def download_bytes(self) -> int:
-        """Size of the weights on the hub: parameters times the bytes of the published format."""
-        return self.parameters * BYTES[self.published] if self.source else 0
-
-    @property
-    def is_here(self) -> bool:
-        """Whether its files are on this machine, so that nothing need be fetched."""
-        return not self.source or snapshot(self.source) is not None
-
-    def suits(self, language: str | None, task: str) -> bool:
-        """Tell whether it can do a task for speech in a language (its code; None: not known)."""
-        return (self.translates or task != "translate") and (
-            not self.english_only or language in (None, "en")
-        )
-
-
-def _whisper(size: str, parameters: int, published: str, about: str, **more: bool) -> Entry:
-    english = size.endswith(".en")
-    return Entry(
-        name=f"whisper-{size}",
-        engine="whisper",
-        source=f"openai/whisper-{size}",
-        languages="English" if english else "99 languages",
-        parameters=parameters,
-        published=published,
-        licence="MIT",
-        about=about,
-        english_only=english,
-        **{"translates": not english, **more},
-    )
-
-
-# Parameters are counted from the shapes that each configuration gives (transformers 5.23, meta
-# device). The published formats are those of each model.safetensors: half precision for large-v3
-# and turbo, as their config.json says, single for the others. The licence is openai-whisper's.
-_ENTRIES = (
-    Entry(
-        name="sphinx",
-        engine="sphinx",
-        source="",
-        languages="English",
-        parameters=0,
-        published="float32",
-        licence="BSD-2-Clause",
-        about="comes with nbasr and runs anywhere: drafts of clearly read English, nothing more",
-        english_only=True,
-        translates=False,
-        max_seconds=30.0,
-    ),
-    _whisper("tiny", 37_760_640, "float32", "the smallest Whisper: quick looks on any CPU"),
-    _whisper("tiny.en", 37_760_256, "float32", "the smallest Whisper, better at English alone"),
-    _whisper("base", 72_593_920, "float32", "small and fast, for clear speech"),
-    _whisper("base.en", 72_593_408, "float32", "small and fast, better at English alone"),
-    _whisper("small", 241_734_912, "float32", "the largest that is still pleasant on a CPU"),
-    _whisper("small.en", 241_734_144, "float32", "pleasant on a CPU, better at English alone"),
-    _whisper("medium", 763_857_920, "float32", "good in many languages; wants a GPU"),
-    _whisper("medium.en", 763_856_896, "float32", "good in English; wants a GPU"),
-    _whisper("large-v2", 1_543_304_960, "float32", "the large Whisper before v3"),
-    _whisper(
-        "large-v3-turbo",
-        808_878_080,
-        "fp16",
-        "nearly large-v3 at several times its speed; does not translate",
-        translates=False,
-    ),
-    _whisper("large-v3", 1_543_490_560, "fp16", "the most accurate Whisper; wants a GPU"),
+_GUESSES = (
+    ("forcedaligner", "aligner"),
+    ("qwen3-asr", "audio_llm"),
+    ("fun-asr", "audio_llm"),
+    ("glm-asr", "audio_llm"),
+    ("paraformer", "funasr"),
+    ("sensevoice", "funasr"),
 )
+"""What a hub id that is not on this machine yet is taken for, by a part of it; else a Whisper."""
 
 
 def entries() -> tuple[Entry, ...]:
-    """Return every model of the catalogue, the weakest first."""
-    return _ENTRIES
+    """Return every model of the catalogue, the weakest first, aligners last."""
+    return ENTRIES
 
 
 def entry(name: str) -> Entry | None:
-    """Return the entry with this name or hub id, in any case; None if there is none."""
+    """Return the entry with this name or hub id, in any case; None if there is none.
+
+    The second half of a hub id will do, with or without the ``-hf`` at its end.
+    """
     word = name.strip().lower()
-    return next((e for e in _ENTRIES if word in (e.name, e.source.lower()) and word), None)
+    if not word:
+        return None
+    for known in ENTRIES:
+        source = known.source.lower()
+        short = source.split("/")[-1]
+        if word in (known.name, source, short, short.removesuffix("-hf")):
+            return known
+    return None
 
 
-def resolve(name: str, dtype: str = "auto", device: str = "auto") -> EngineSpec:
+def resolve(
+    name: str,
+    dtype: str = "auto",
+    device: str = "auto",
+    quantization: str | Quantization | None = None,
+    offload: bool = False,
+) -> EngineSpec:
     """Turn a model's name into the spec of an engine.
 
-    Nothing is loaded or fetched; a hub id that is not on this machine is taken for a Whisper
-    checkpoint that hears 30 s at once until its configuration is there.
+    Nothing is loaded or fetched. What a hub id that is not on this machine holds is guessed from
+    its name until it is there (see `settled`).
 
     Parameters
     ----------
     name
         Catalogue name, local folder, or hub id (``owner/model``).
     dtype
-        ``"auto"``: half precision on CUDA, float32 elsewhere.
+        ``"auto"``: on CUDA bf16 where the device computes in it, else fp16; float32 elsewhere, but
+        bf16 for 4 bits on a CPU that has instructions for it.
     device
         ``"auto"``: CUDA if there is one, else MPS, else CPU.
+    quantization
+        ``"int8"``, ``"nf4"``, ``"fp4"`` or a `Quantization`; None and ``"none"`` for none. A folder
+        that was saved quantised has its own.
+    offload
+        Whether layers that do not fit the GPU stay in main memory; without a GPU all do anyway.
 
     Raises
     ------
     ModelError
         If there is no such model, it is of a family that nbasr does not run, there is no such
         device, or the model does not compute in this number format or on this device.
+    OptionError
+        If there is no such quantisation, or the folder was saved in another one.
     """
-    known = entry(name)
-    if known is not None and known.engine == "sphinx":
-        if device not in ("auto", "cpu"):
-            checked_device(device)
-        if dtype not in ("auto", "float32") or device not in ("auto", "cpu"):
-            raise ModelError(
-                "sphinx computes only in float32 and on the CPU; leave dtype and device at auto, "
-                "or name another model, such as whisper-small."
-            )
-        return EngineSpec("sphinx", "", known.name, max_seconds=known.max_seconds)
-    folder = Path(expanded(name))
     if not name.strip():
         raise ModelError(_unknown(name))
-    if known is not None:
-        spec = EngineSpec(known.engine, known.source, known.name, max_seconds=known.max_seconds)
-    elif folder.is_dir():
-        spec = _spec_of(folder, str(folder.resolve()), folder.resolve().name)
-    elif is_hub_id(name):
-        at = snapshot(name)
-        short = name.split("/")[1]
-        spec = _spec_of(at, name, short) if at else EngineSpec("whisper", name, short)
-    else:
-        raise ModelError(_unknown(name))
-    device = checked_device(device)
-    if dtype == "auto":
-        dtype = "fp16" if device == "cuda" else "float32"
-    if dtype not in BYTES:
+    wish = Quantization.of(quantization)
+    spec = _named(name)
+    if spec.engine == "sphinx":
+        if device not in ("auto", "cpu"):
+            checked_device(device)
+        if dtype not in ("auto", "float32") or device not in ("auto", "cpu") or wish:
+            raise ModelError(
+                "sphinx computes only in float32 and on the CPU; leave dtype, device and "
+                "quantization as they are, or name another model, such as whisper-small."
+            )
+        return spec
+    if dtype not in ("auto", *BYTES):
         raise ModelError(f"dtype is auto, {', '.join(BYTES)}, not {dtype!r}.")
-    batch = 1 if device == "cpu" else GPU_BATCH
-    return dataclasses.replace(spec, dtype=dtype, device=device, batch_size=batch)
+    device = checked_device(device)
+    if spec.engine == "funasr":
+        dtype = _funasr_dtype(spec, dtype, device, wish)
+    elif wish is not None:
+        spec = dataclasses.replace(spec, quantization=_agreed(spec, wish))
+    return dataclasses.replace(
+        spec,
+        dtype=_best_dtype(device, spec.quantization) if dtype == "auto" else dtype,
+        device=device,
+        batch_size=1 if device == "cpu" else GPU_BATCH,
+        offload=offload and device == "cuda" and spec.engine != "funasr",
+    )
 
 
-def weights_bytes(spec: EngineSpec) -> int | None:
-    """Return how many bytes the weights of a spec take in memory; None where it is not known."""
-    known = entry(spec.source) if spec.source else None
+def settled(spec: EngineSpec, folder: Path) -> EngineSpec:
+    """Return a spec with what only the model's folder tells: engine, safe length, quantisation.
+
+    Parameters
+    ----------
+    spec
+        From `resolve`, before its model was fetched.
+    folder
+        Where the model is.
+
+    Raises
+    ------
+    ModelError
+        If there is no model in it, or one of a family that nbasr does not run.
+    OptionError
+        If it was saved in another quantisation than the spec's.
+    """
+    found = _spec_of(folder, spec.source, spec.name)
+    quantization = found.quantization
+    if spec.quantization is not None:
+        quantization = _agreed(found, spec.quantization)
+    known = entry(spec.source)
+    limit = spec.max_seconds if known is not None else found.max_seconds
+    return dataclasses.replace(
+        spec,
+        engine=found.engine,
+        max_seconds=min(limit, found.max_seconds),
+        quantization=quantization,
+    )
+
+
+def gives_word_times(spec: EngineSpec) -> bool:
+    """Tell whether a model gives the times of words itself, so that no aligner is needed.
+
+    Of FunASR's models a Paraformer does and SenseVoice does not; until the model is here, the
+    catalogue tells which it is.
+    """
+    if spec.engine != "funasr":
+        return spec.engine in ("sphinx", "whisper", "aligner")
+    folder = Path(spec.source)
+    here = folder if folder.is_dir() else snapshot(spec.source)
+    if here is not None:
+        return kind_of(here) != "sensevoice"
+    known = entry(spec.source)
+    return known is not None and known.word_times
+
+
+def _named(name: str) -> EngineSpec:
+    """Return the spec that a name alone gives; what is left of it is to be decided."""
+    known = entry(name)
     if known is not None:
-        return known.parameters * BYTES[spec.dtype]
-    folder = Path(spec.source) if spec.source else None
-    if folder is not None and not folder.is_dir():
-        folder = snapshot(spec.source)
-    return parameters_of(folder) * BYTES[spec.dtype] if folder is not None else None
+        return EngineSpec(known.engine, known.source, known.name, max_seconds=known.max_seconds)
+    folder = Path(expanded(name))
+    if folder.is_dir():
+        return _spec_of(folder, str(folder.resolve()), folder.resolve().name)
+    if not is_hub_id(name.strip()):
+        raise ModelError(_unknown(name))
+    name = name.strip()
+    must_be_loadable(name)
+    at, short = snapshot(name), name.split("/")[1]
+    if at is not None:
+        return _spec_of(at, name, short)
+    engine = next((e for part, e in _GUESSES if part in short.lower()), "whisper")
+    return EngineSpec(engine, name, short)
 
 
 def _spec_of(folder: Path, source: str, name: str) -> EngineSpec:
-    return EngineSpec(engine_of(folder), source, name, max_seconds=window_of(folder))
+    engine = engine_of(folder)
+    stored = None if engine == "funasr" else Quantization.stored(folder)
+    return EngineSpec(engine, source, name, max_seconds=window_of(folder), quantization=stored)
+
+
+def _agreed(spec: EngineSpec, wish: Quantization) -> Quantization:
+    """Return the quantisation of a model that may have been saved with one."""
+    stored = spec.quantization
+    if stored is None or wish == stored:
+        return wish
+    if wish == Quantization(stored.method):  # only the method was named
+        return stored
+    raise OptionError(
+        f"{spec.name} was saved in {stored.method} and is loaded as it is; leave quantization out, "
+        f"or name the model from which it was made for {wish.method} with other settings."
+    )
+
+
+def _funasr_dtype(
+    spec: EngineSpec, dtype: str, device: str, quantization: Quantization | None
+) -> str:
+    """Return the format in which FunASR runs: it has half precision on CUDA alone, as fp16."""
+    half = "fp16" if device == "cuda" else "float32"
+    if quantization is not None or dtype not in ("auto", "float32", half):
+        raise ModelError(
+            f"{spec.name} runs in float32, and on CUDA in fp16; leave dtype and quantization as "
+            "they are."
+        )
+    return half if dtype == "auto" else dtype
+
+
+def _best_dtype(device: str, quantization: Quantization | None) -> str:
+    if device == "cuda":
+        import torch
+
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device == "cpu" and quantization is not None and quantization.method != "int8":
+        return "bf16" if _has_bf16() else "float32"
+    return "float32"
+
+
+def _has_bf16() -> bool:
+    """Tell whether this CPU has the bf16 instructions by which 4-bit weights are multiplied."""
+    import torch
+
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older ones
+    return bool(known.get("avx512_bf16"))
 
 
 def _unknown(name: str) -> str:
     if any(mark in name for mark in "/\\~") or name.startswith("."):
-        return f"There is no folder {name!r}; give the folder of a Whisper checkpoint, or a hub id."
-    hint = did_you_mean(name, [e.name for e in _ENTRIES])
-    if not hint:  # "large-v3", "turbo"
-        inside = [e.name for e in _ENTRIES if name.strip() and name.strip().lower() in e.name]
+        return f"There is no folder {name!r}; give the folder of a model, or a hub id."
+    names = [e.name for e in ENTRIES]
+    hint = did_you_mean(name, names)
+    if not hint:  # "large-v3", "turbo", "qwen"
+        inside = [n for n in names if name.strip() and name.strip().lower() in n]
         hint = f" Did you mean {inside[-1]!r}?" if inside else ""
     return (
-        f"There is no model {name!r}.{hint} Known: {', '.join(e.name for e in _ENTRIES)}; a local "
+        f"There is no model {name!r}.{hint} Known: {', '.join(names)}; a local "
         "folder (./my-whisper) and a hub id (owner/model) work too."
     )
 
