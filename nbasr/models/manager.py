@@ -2,110 +2,63 @@
 
 from __future__ import annotations
 
-import html
+import contextlib
 import threading
 import time
-import warnings
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nbasr._files import expanded
-from nbasr.engines.base import Engine, EngineSpec, open_engine
-from nbasr.engines.checkpoint import snapshot, window_of
-from nbasr.engines.languages import language_code, language_name
-from nbasr.errors import ModelError, ModelWarning, did_you_mean
-from nbasr.models import catalog
+from nbasr import settings
+from nbasr.engines.base import Engine, EngineSpec
+from nbasr.errors import ModelError, did_you_mean
+from nbasr.models import _room, catalog, choosing, keeping
 from nbasr.models._hub import fetch
-from nbasr.models.release import ReleaseReport, collect, memory
+from nbasr.models._residents import Residents, Slot
+from nbasr.models.choosing import Wish
+from nbasr.models.model import Model
 
 if TYPE_CHECKING:
+    from nbasr.engines.quantization import Quantization
+    from nbasr.memory.release import ReleaseReport
     from nbasr.settings import Options
 
-ROOM = 1.3
-"""Free memory without which no model is taken unasked, as a multiple of its weights: what it
-computes with comes on top."""
-
-_Identity = tuple[str, str, str, str]
-
-
-@dataclass(eq=False)
-class _Slot:
-    """The place of one model; its lock is held while it loads, so that others wait for it."""
-
-    spec: EngineSpec
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    engine: Engine | None = None
-    asked_for: bool = False
-    used: float = 0.0
-
-
-class Model:
-    """A resident model, as `load` returns it. It holds nothing itself: `unload` frees the memory.
-
-    Parameters
-    ----------
-    spec
-        What was loaded.
-    """
-
-    def __init__(self, spec: EngineSpec, manager: ModelManager) -> None:
-        self.spec = spec
-        self._manager = manager
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.spec.name
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether it is still resident."""
-        return self._manager._engine(self.spec) is not None
-
-    @property
-    def engine(self) -> Engine:
-        """The engine, for recognising single requests.
-
-        Raises
-        ------
-        ModelError
-            If the model was unloaded.
-        """
-        engine = self._manager._engine(self.spec)
-        if engine is None:
-            raise ModelError(
-                f'{self.name} was unloaded; load it again: nbasr.models.load("{self.name}").'
-            )
-        return engine
-
-    def unload(self) -> ReleaseReport:
-        """Let go of it."""
-        return self._manager._drop([_identity(self.spec)])
-
-    def _facts(self) -> list[str]:
-        size = catalog.weights_bytes(self.spec)
-        weights = [f"weights {size / 1e6:,.0f} MB"] if size else []
-        state = [] if self.is_loaded else ["unloaded"]
-        return [self.spec.engine, self.spec.dtype, self.spec.device, *weights, *state]
-
-    def __repr__(self) -> str:
-        """Tell what it is in one line."""
-        return f"<Model {self.name}: {', '.join(self._facts())}>"
-
-    def _repr_html_(self) -> str:
-        facts = " · ".join(html.escape(fact) for fact in self._facts())
-        return f"<span><b>{html.escape(self.name)}</b> · {facts}</span>"
+__all__ = ["Model", "ModelManager", "choose", "choose_aligner", "engine_for", "load", "resident"]
+__all__ += ["unload", "unload_all", "using"]
 
 
 class ModelManager:
-    """Loads models and keeps them. One for a kernel is enough: `nbasr.models.manager` holds it."""
+    """Loads models and keeps them. One for a kernel is enough: `nbasr.models.manager` holds it.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._slots: dict[_Identity, _Slot] = {}
+    All of it may be called from any thread. One model is loaded at a time; who asks for one that is
+    being loaded gets it when it is there. When room is needed, models that nobody uses go, the one
+    used longest ago first; a model at work, or pinned, never does.
 
-    def load(self, name: str, *, dtype: str | None = None, device: str | None = None) -> Model:
+    Parameters
+    ----------
+    clock
+        Returns the time in seconds, by which models grow old.
+    """
+
+    # Locks, in the order in which they are taken: of one source, of loading, of leaving, of slots.
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._residents = Residents(clock)
+        self._lock = threading.Lock()  # of the locks of sources
+        self._sources: dict[str, threading.Lock] = {}
+        self._loading = threading.Lock()
+
+    def load(
+        self,
+        name: str,
+        *,
+        quantization: str | Quantization | None = None,
+        dtype: str | None = None,
+        device: str | None = None,
+        offload: bool = False,
+        keep_alive: float | str | None = None,
+        pin: bool = False,
+    ) -> Model:
         """Load a model and keep it; one that is resident already is returned at once.
 
         Parameters
@@ -113,10 +66,21 @@ class ModelManager:
         name
             Catalogue name, hub id or local folder. A hub model that is not on this machine is
             downloaded; its size and the progress are shown.
+        quantization
+            ``"int8"``, ``"nf4"`` or ``"fp4"``, a `Quantization` with all details, ``"none"``; None
+            or ``"auto"``: as it is resident, else as its folder was saved, else none.
         dtype
-            ``"float32"``, ``"bf16"`` or ``"fp16"``; None or ``"auto"`` suits the device.
+            Number format of what is not quantised: ``"float32"``, ``"bf16"`` or ``"fp16"``; None or
+            ``"auto"`` suits the device.
         device
             ``"cpu"``, ``"cuda"`` or ``"mps"``; None or ``"auto"`` takes the best one.
+        offload
+            True keeps in main memory the layers that do not fit the GPU: several times slower.
+        keep_alive
+            How long it stays when nobody uses it: minutes, or ``"30s"``, ``"5m"``, ``"1h"``. 0
+            unloads it when its first work is done, -1 never; None: as the settings say.
+        pin
+            True never unloads it unasked, neither by time nor to make room for another.
 
         Returns
         -------
@@ -127,65 +91,124 @@ class ModelManager:
         ------
         ModelError
             If the model is unknown, cannot be fetched or cannot be loaded.
+        OutOfMemoryError
+            If it does not fit, not even without the models that may go; then none of them goes, and
+            nothing is fetched or loaded.
+        OptionError
+            If an argument has an impossible value.
         """
-        spec = self._spec(name, dtype or "auto", device or "auto")
-        return Model(self._loaded(spec, asked_for=True).spec, self)
+        kept = keeping.minutes(keep_alive)
+        wish = Wish(dtype or "auto", device or "auto", quantization, bool(offload))
+        spec = choosing.named(name, wish, self._residents.all())
+        with self._at_work(spec, asked_for=True) as slot:
+            self._residents.mark(slot, worked=False)
+            if kept is not None:
+                self._residents.keep_alive(slot, kept)
+            if pin:
+                self._residents.pin(slot, True)
+        return Model(slot.spec, self)
 
     def resident(self) -> list[Model]:
         """Return the models that are loaded, the last used first."""
-        with self._lock:
-            slots = [slot for slot in self._slots.values() if slot.engine is not None]
-        slots.sort(key=lambda slot: -slot.used)
-        return [Model(slot.spec, self) for slot in slots]
+        return [Model(slot.spec, self) for slot in self._residents.all()]
 
     def unload(self, name: str) -> ReleaseReport:
         """Let go of a model, in every number format and on every device in which it is loaded.
+
+        Work that is going on with it in another thread fails, at the end of its batch.
 
         Parameters
         ----------
         name
             As given to `load`, or as `resident` shows it.
 
+        Returns
+        -------
+        ReleaseReport
+            What came back, and who still holds what.
+
         Raises
         ------
         ModelError
             If no such model is loaded.
         """
-        here = self.resident()
-        found = [model.spec for model in here if _is_called(model.spec, name)]
+        here = self._residents.all()
+        found = [slot for slot in here if choosing.is_called(slot.spec, name)]
         if not found:
-            names = [model.name for model in here]
+            names = [slot.spec.name for slot in here]
             loaded = f"Loaded: {', '.join(names)}." if names else "No model is loaded."
             raise ModelError(f"{name!r} is not loaded.{did_you_mean(name, names)} {loaded}")
-        return self._drop([_identity(spec) for spec in found])
+        return self._residents.drop(found)
 
     def unload_all(self) -> ReleaseReport:
-        """Let go of every model."""
-        return self._drop([_identity(model.spec) for model in self.resident()])
+        """Let go of every model, of pinned ones too."""
+        return self._residents.drop(self._residents.all())
 
     def choose(self, options: Options) -> EngineSpec:
         """Return the model that options ask for, without loading or fetching it.
 
-        For ``model="auto"``: the resident model used last, in the number format and on the device
-        that were asked for; else the best one in the hub cache that fits into free memory; else the
-        embedded engine, with a `ModelWarning`.
+        For ``model="auto"``: the resident model used last, in the precision and on the device that
+        were asked for; else the best one in the hub cache that fits beside the resident ones; else
+        the embedded engine, with a `ModelWarning`.
 
         Raises
         ------
         ModelError
             If the model is unknown or cannot do the task, or the device is not there.
         """
-        code = language_code(options.language)
-        if options.model.strip().lower() == "auto":
-            if options.device not in ("auto", "cpu"):  # to look costs the import of torch
-                catalog.checked_device(options.device)
-            return self._best(options, code)
-        spec = self._spec(options.model, options.dtype, options.device)
-        _must_suit(spec, code, options.task)
-        return spec
+        return choosing.choose(options, self._residents.all())
+
+    def choose_aligner(self, options: Options, language: str | None = None) -> EngineSpec | None:
+        """Return the model for the times of words, without loading or fetching it.
+
+        Parameters
+        ----------
+        options
+            Their ``aligner`` names it; for ``"auto"``: one that is resident, else one in the hub
+            cache that fits.
+        language
+            What is spoken, by name or code; None where it is not known yet.
+
+        Returns
+        -------
+        EngineSpec or None
+            None if there is none for ``"auto"``.
+
+        Raises
+        ------
+        ModelError
+            If the one that is named is no aligner, or does not know the language.
+        """
+        return choosing.choose_aligner(options, language, self._residents.all())
+
+    @contextlib.contextmanager
+    def using(self, spec: EngineSpec, options: Options | None = None) -> Iterator[Any]:
+        """Give the loaded engine of a spec for some work, during which it stays loaded.
+
+        Parameters
+        ----------
+        spec
+            From `choose` or `choose_aligner`; its model is loaded if need be.
+        options
+            The options that it was chosen for: who said ``model="auto"`` did not name it.
+
+        Yields
+        ------
+        Engine or Aligner
+
+        Raises
+        ------
+        ModelError, OutOfMemoryError, OptionError
+            As `load`.
+        """
+        with self._at_work(spec, asked_for=_names_it(options)) as slot:
+            self._residents.mark(slot, worked=True)
+            yield slot.engine
 
     def engine_for(self, options: Options, spec: EngineSpec | None = None) -> Engine:
         """Return the loaded engine for options, loading its model if need be.
+
+        It may be unloaded any time; `using` keeps it for as long as some work takes.
 
         Parameters
         ----------
@@ -194,152 +217,42 @@ class ModelManager:
         spec
             What `choose` said for them, so that it is not asked again.
         """
-        return self._loaded(spec or self.choose(options), asked_for=options.model != "auto")
+        spec = spec or self.choose(options)
+        with self._at_work(spec, asked_for=_names_it(options)) as slot:
+            engine: Any = slot.engine
+        return engine  # type: ignore[no-any-return]
 
-    def _spec(self, name: str, dtype: str, device: str) -> EngineSpec:
-        """Resolve a name; a resident model is taken as it is, unless another format is asked."""
-        for model in self.resident():
-            spec = model.spec
-            same = dtype in ("auto", spec.dtype) and device in ("auto", spec.device)
-            if _is_called(spec, name) and same:
-                return spec
-        return catalog.resolve(name, dtype, device)
+    @contextlib.contextmanager
+    def _at_work(self, spec: EngineSpec, *, asked_for: bool) -> Iterator[Slot]:
+        """Give a loaded slot, which neither time nor need unloads meanwhile."""
+        settings.current()  # a mistake in them is told before anything is loaded
+        slot = self._residents.take(spec) or self._load(spec)
+        try:
+            self._residents.mark(slot, asked_for=asked_for)
+            yield slot
+        finally:
+            self._residents.give_back(slot)
 
-    def _best(self, options: Options, code: str | None) -> EngineSpec:
-        others = []
-        for model in self.resident():
-            spec = model.spec
-            known = catalog.entry(spec.source or spec.name)
-            if known is not None and not known.suits(code, options.task):
-                continue
-            with self._lock:
-                slot = self._slots.get(_identity(spec))
-            if slot is None or (spec.engine == "sphinx" and not slot.asked_for):
-                continue
-            if options.dtype in ("auto", spec.dtype) and options.device in ("auto", spec.device):
-                return spec
-            if spec.engine != "sphinx":
-                others.append(spec)
-        if others:  # the model stays; only its number format or its device is another
-            spec = others[0]
-            device = spec.device if options.device == "auto" else options.device
-            return catalog.resolve(spec.source, options.dtype, device)
-        cached = _best_cached(options, code)
-        if cached is not None:
-            return cached
-        sphinx = catalog.resolve("sphinx", options.dtype, options.device)
-        _must_suit(sphinx, code, options.task)
-        warnings.warn(
-            "No model is loaded and none that fits is on this machine, so the embedded engine "
-            "(sphinx) is used: draft quality, English only, for clear speech. For real work name a "
-            "model, such as whisper-small, or load one first.",
-            ModelWarning,
-            stacklevel=5,
-        )
-        return sphinx
+    def _load(self, spec: EngineSpec) -> Slot:
+        """Load a model that is not resident, and take it to work."""
+        with self._lock_of(spec.source):  # who wants the same model waits here
+            if spec.source and not Path(spec.source).is_dir():
+                _room.in_the_way(spec, self._residents)  # before anything is fetched
+                spec = catalog.settled(spec, fetch(spec))
+            slot = self._residents.take(spec)  # another thread may have loaded it meanwhile
+            if slot is not None:
+                return slot
+            with self._loading:
+                return self._residents.add(spec, _room.opened(spec, self._residents))
 
-    def _loaded(self, spec: EngineSpec, *, asked_for: bool) -> Engine:
-        """Return the engine of a spec; of two that ask at once, one loads and the other waits."""
-        while True:
-            with self._lock:
-                slot = self._slots.setdefault(_identity(spec), _Slot(spec))
-            with slot.lock:
-                with self._lock:
-                    if self._slots.get(_identity(spec)) is not slot:
-                        continue  # it was unloaded, or failed, while this one waited
-                try:
-                    if slot.engine is None:
-                        if spec.source and not Path(spec.source).is_dir():
-                            heard = window_of(fetch(spec))  # a hub id's is not known before
-                            spec = replace(spec, max_seconds=min(spec.max_seconds, heard))
-                            slot.spec = spec
-                        slot.engine = open_engine(spec)
-                except BaseException:
-                    with self._lock:
-                        del self._slots[_identity(spec)]
-                    raise
-                slot.asked_for |= asked_for
-                slot.used = time.monotonic()
-                return slot.engine
-
-    def _engine(self, spec: EngineSpec) -> Engine | None:
+    def _lock_of(self, source: str) -> threading.Lock:
         with self._lock:
-            slot = self._slots.get(_identity(spec))
-        return slot.engine if slot else None
-
-    def _drop(self, identities: list[_Identity]) -> ReleaseReport:
-        before = memory()
-        names = []
-        for identity in identities:
-            with self._lock:
-                slot = self._slots.get(identity)
-            if slot is None:
-                continue
-            with slot.lock:  # not while it loads
-                with self._lock:
-                    if self._slots.get(identity) is slot:
-                        del self._slots[identity]
-                if slot.engine is not None:
-                    slot.engine.close()
-                    slot.engine = None
-                    names.append(slot.spec.name)
-        collect()
-        return ReleaseReport(tuple(names), before, memory())
+            return self._sources.setdefault(source, threading.Lock())
 
 
-def _identity(spec: EngineSpec) -> _Identity:
-    """Return what makes two specs the same loaded model: not how much is fed to it."""
-    return spec.engine, spec.source, spec.dtype, spec.device
-
-
-def _is_called(spec: EngineSpec, name: str) -> bool:
-    folder = Path(expanded(name))
-    return name.strip().lower() in (spec.name.lower(), spec.source.lower()) or (
-        folder.is_dir() and str(folder.resolve()) == spec.source
-    )
-
-
-def _must_suit(spec: EngineSpec, code: str | None, task: str) -> None:
-    """Refuse before anything is loaded or fetched what the model is known not to do."""
-    known = catalog.entry(spec.source or spec.name)
-    if known is None or known.suits(code, task):
-        return
-    if known.english_only and code not in (None, "en"):
-        what = f"knows only English, not {language_name(str(code))}"
-    else:
-        what = "does not translate"
-    raise ModelError(f"{known.name} {what}; take one that does, such as whisper-small.")
-
-
-def _best_cached(options: Options, code: str | None) -> EngineSpec | None:
-    """Return the best catalogue model whose files are on this machine and that fits, or None."""
-    for entry in reversed(catalog.entries()):
-        # Without a language, an English-only model is no safe guess.
-        sure = code == "en" or not entry.english_only
-        if not entry.source or not sure or not entry.suits(code, options.task):
-            continue
-        if snapshot(entry.source) is None:
-            continue
-        spec = catalog.resolve(entry.name, options.dtype, options.device)
-        if _fits(spec):
-            return spec
-        if options.device == "auto" and spec.device != "cpu":
-            spec = catalog.resolve(entry.name, options.dtype, "cpu")
-            if _fits(spec):
-                return spec
-    return None
-
-
-def _fits(spec: EngineSpec) -> bool:
-    """Tell whether there is free memory for a model."""
-    needed = (catalog.weights_bytes(spec) or 0) * ROOM
-    if spec.device == "cuda":
-        import torch
-
-        return bool(needed <= torch.cuda.mem_get_info()[0])
-    import psutil
-
-    return bool(needed <= psutil.virtual_memory().available)
+def _names_it(options: Options | None) -> bool:
+    """Tell whether the options name their model, rather than leave it to nbasr."""
+    return options is None or options.model.strip().lower() != "auto"
 
 
 _KERNEL = ModelManager()
@@ -350,4 +263,6 @@ resident = _KERNEL.resident
 unload = _KERNEL.unload
 unload_all = _KERNEL.unload_all
 choose = _KERNEL.choose
+choose_aligner = _KERNEL.choose_aligner
+using = _KERNEL.using
 engine_for = _KERNEL.engine_for
