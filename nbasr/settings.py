@@ -69,12 +69,27 @@ class Options:
     prompt: str = _option(
         "", "text that comes before: names, spelling, style (models that take one)", metavar="TEXT"
     )
+    hotwords: str = _option(
+        "",
+        "words to listen for, separated by commas (models that take them)",
+        metavar="WORDS",
+    )
     dtype: str = _option(
         "auto",
-        "number format of the weights; auto suits the device",
+        "number format of what is not quantised; auto suits the device",
         choices=("auto", "float32", "bf16", "fp16"),
     )
+    quantization: str = _option(
+        "auto",
+        "8 bits a weight (int8) or 4 (nf4, fp4), by bitsandbytes: saves memory, seldom time; auto "
+        "takes the model as it is loaded or was saved",
+        choices=("auto", "none", "int8", "nf4", "fp4"),
+    )
     device: str = _option("auto", "where the model runs", choices=("auto", "cpu", "cuda", "mps"))
+    offload: bool = _option(
+        False,
+        "keep in main memory what does not fit the GPU: it runs, several times slower",
+    )
     chunking: str = _option(
         "optimal",
         "how the recording is cut: at its best pauses (optimal), at the last pause that fits "
@@ -107,6 +122,12 @@ class Options:
     timestamps: str = _option(
         "segment", "finest times in the result", choices=("segment", "word"), metavar="UNIT"
     )
+    aligner: str = _option(
+        "auto",
+        "model that finds the times of words where the recogniser gives none: a name, or auto for "
+        "one that is resident or already on this machine",
+        metavar="NAME",
+    )
     batch_size: int | None = _option(
         None, "most chunks recognised at once; unset: suits the device", at_least=1, metavar="N"
     )
@@ -127,6 +148,11 @@ class Limits:
         600.0, "longest time to fetch a recording from a URL, in seconds", at_least=0.0
     )
     progress: bool = _option(True, "show progress while transcribing")
+    keep_alive: float = _option(
+        -1.0,
+        "minutes that an unused model stays loaded; 0: no longer than its work; -1: until unloaded",
+        at_least=-1.0,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 WINDOW = 8
 """Batches over which chunks are sorted: wide enough to fill batches evenly (padding falls from 28 %
@@ -10,7 +10,11 @@ to 2 % in simulation), narrow enough that an interrupted run has finished an ear
 part of the recording."""
 
 
-def pack(durations: Sequence[float], batch_size: int) -> list[list[int]]:
+def pack(
+    durations: Sequence[float],
+    batch_size: int,
+    fits: Callable[[int, float], bool] | None = None,
+) -> list[list[int]]:
     """Group the indices of chunks into batches of similar length.
 
     Parameters
@@ -19,6 +23,9 @@ def pack(durations: Sequence[float], batch_size: int) -> list[list[int]]:
         Length of each chunk in seconds, in the order of the recording.
     batch_size
         Most chunks in one batch.
+    fits
+        Tells whether so many chunks, the longest of so many seconds, fit into memory at once. A
+        single chunk is always a batch.
 
     Returns
     -------
@@ -32,5 +39,10 @@ def pack(durations: Sequence[float], batch_size: int) -> list[list[int]]:
         longest = sorted(window, key=lambda index: -durations[index])
         if batch_size == 1:
             longest = list(window)
-        batches += [longest[at : at + batch_size] for at in range(0, len(longest), batch_size)]
+        while longest:
+            count = min(batch_size, len(longest))
+            while count > 1 and fits is not None and not fits(count, durations[longest[0]]):
+                count -= 1
+            batches.append(longest[:count])
+            longest = longest[count:]
     return batches

@@ -10,11 +10,13 @@ import numpy as np
 from nbasr.audio.levels import Levels
 from nbasr.chunking.pauses import pauses
 from nbasr.engines.base import Recognition
+from nbasr.pipeline.ladder import OUT_OF_MEMORY
 from nbasr.pipeline.seams import placed
 from nbasr.text.joining import join
 
-WRONG = frozenset({"truncated", "repetition"})
-"""Flags of an answer that is not taken: its token budget was used up, or it runs in circles."""
+WRONG = frozenset({"truncated", "repetition", OUT_OF_MEMORY})
+"""Flags of an answer that is not taken: its token budget was used up, it runs in circles, or there
+is none because the chunk did not fit into memory."""
 
 SHORTEST = 1.0
 """Seconds that a part has at least: a second holds two or three words, which no token budget is too

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nbasr import chunking
 from nbasr.chunking import Chunk, ChunkPlan
 from nbasr.errors import OptionError
-from nbasr.models import catalog
+from nbasr.models import catalog, estimating
 from nbasr.pipeline.batching import pack
 from nbasr.pipeline.progress import clock
 
@@ -67,6 +67,8 @@ class Job:
         The final options.
     many
         Whether a list was asked for.
+    aligner
+        The model that finds the times of words; None where none is needed.
     """
 
     recordings: tuple[Recording, ...]
@@ -74,6 +76,7 @@ class Job:
     spec: EngineSpec
     options: Options
     many: bool = False
+    aligner: EngineSpec | None = None
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
@@ -86,10 +89,21 @@ class Job:
 
     @cached_property
     def batches(self) -> tuple[tuple[Item, ...], ...]:
-        """The chunks as they will be recognised together."""
-        size = self.options.batch_size or self.spec.batch_size
-        packed = pack([item.chunk.duration for item in self.items], size)
+        """The chunks as they will be recognised together.
+
+        With a ``batch_size`` of one's own the memory is not looked at beforehand.
+        """
+        given = self.options.batch_size
+        packed = pack(
+            [item.chunk.duration for item in self.items],
+            given or self.spec.batch_size,
+            None if given else self._fits,
+        )
         return tuple(tuple(self.items[index] for index in batch) for batch in packed)
+
+    def _fits(self, count: int, seconds: float) -> bool:
+        """Tell whether so many chunks fit beside the model, be it loaded already or not."""
+        return count <= estimating.largest_batch(self.spec, seconds)
 
     @property
     def seconds(self) -> float:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from nbasr.chunking import Chunk
 from nbasr.engines.base import Recognition, Request
+from nbasr.errors import OutOfMemoryError
 from nbasr.pipeline.guards import rescued
 from nbasr.pipeline.job import Item, Job
+from nbasr.pipeline.ladder import OUT_OF_MEMORY, Ladder
 from nbasr.pipeline.progress import Listener, Progress, clock
 from nbasr.pipeline.seams import Interval, placed, snapped, without_overlap
 from nbasr.transcript.transcript import Segment, Transcript
@@ -26,6 +28,7 @@ _NOTES = {
     "truncated": "in places the answer was cut short, even in short pieces; they are marked",
     "repetition": "in places the answer ran in circles, even in short pieces; they are marked",
     "no_speech": "in places the model itself said that nobody speaks; its guess was dropped",
+    "failed": "in places the model failed and gave no text; try a shorter max_seconds there",
     "prompt_cut": "only the end of the prompt fitted into the model",
 }
 """What the reader of a transcript is told of the flags in it."""
@@ -58,6 +61,7 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
         what was finished until then.
     """
     heard: Heard = {}
+    ladder = Ladder(engine)
     done = 0.0
     began = time.perf_counter()
 
@@ -66,15 +70,15 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
         return Progress(job.name, done, job.seconds, elapsed, text, word, job.spec.name)
 
     def made() -> Transcripts:
-        return Transcripts(_transcripts(job, heard, time.perf_counter() - began))
+        return Transcripts(_transcripts(job, heard, time.perf_counter() - began, ladder.notes))
 
     text = ""
     try:
         tell(state("running"))
         for batch in job.batches:
             requests = [_request(job, item.recording, item.chunk) for item in batch]
-            for item, found in zip(batch, engine.recognize(requests), strict=True):
-                heard[item] = _rescued(job, engine, item, found)
+            for item, found in zip(batch, ladder.recognize(requests), strict=True):
+                heard[item] = _rescued(job, ladder, item, found)
                 done += item.chunk.duration
                 text = found.text or text
             tell(state("running", text))
@@ -101,22 +105,30 @@ def _request(job: Job, recording: int, chunk: Chunk) -> Request:
         language=options.language,
         task=options.task,
         prompt=options.prompt,
+        hotwords=tuple(word.strip() for word in options.hotwords.split(",") if word.strip()),
         timestamps=options.timestamps,
     )
 
 
-def _rescued(job: Job, engine: Engine, item: Item, found: Recognition) -> Recognition:
-    """Do a chunk again in parts when its answer was cut short or went round in circles."""
+def _rescued(job: Job, ladder: Ladder, item: Item, found: Recognition) -> Recognition:
+    """Do a chunk again in parts when it did not fit, was cut short or went round in circles."""
 
     def again(start: float, stop: float) -> Recognition:
-        (result,) = engine.recognize([_request(job, item.recording, Chunk(start, stop))])
+        (result,) = ladder.recognize([_request(job, item.recording, Chunk(start, stop))])
         return result
 
-    levels = job.recordings[item.recording].levels()
-    return rescued(found, item.chunk.start, item.chunk.stop, levels, again)
+    recording = job.recordings[item.recording]
+    result = rescued(found, item.chunk.start, item.chunk.stop, recording.levels(), again)
+    if OUT_OF_MEMORY in result.flags:
+        raise OutOfMemoryError(
+            f"Memory ran out at {clock(item.chunk.start)} of {recording.name}, even with an eighth "
+            f"of a chunk of {item.chunk.duration:.0f} s; %asr status shows who holds it. Unload "
+            'other models, or take a smaller one or a smaller format: quantization="nf4".'
+        )
+    return result
 
 
-def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
+def _transcripts(job: Job, heard: Heard, elapsed: float, told: list[str]) -> list[Transcript]:
     by_recording: dict[int, dict[int, Recognition]] = defaultdict(dict)
     for item, result in heard.items():
         by_recording[item.recording][item.position] = result
@@ -126,7 +138,7 @@ def _transcripts(job: Job, heard: Heard, elapsed: float) -> list[Transcript]:
         found = by_recording[index]
         complete = len(found) == len(plan.chunks)
         seconds = sum(plan.chunks[position].duration for position in found)
-        notes = [f"the recording {problem}" for problem in recording.problems]
+        notes = [f"the recording {problem}" for problem in recording.problems] + told
         if not complete:
             total = sum(chunk.duration for chunk in plan.chunks)
             notes.append(

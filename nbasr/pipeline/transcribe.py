@@ -9,7 +9,8 @@ from nbasr import settings
 from nbasr.audio._many import is_many
 from nbasr.audio.recording import Recording
 from nbasr.errors import AudioError, NbasrError, OptionError
-from nbasr.models import manager
+from nbasr.models import catalog, manager
+from nbasr.pipeline.aligning import all_with_words, chosen_aligner
 from nbasr.pipeline.job import CUTTING, Job, cut
 from nbasr.pipeline.progress import Listener, Progress, listener
 from nbasr.pipeline.run import run
@@ -28,8 +29,11 @@ def transcribe(
     language: str | None = None,
     task: str | None = None,
     prompt: str | None = None,
+    hotwords: str | Sequence[str] | None = None,
     dtype: str | None = None,
+    quantization: str | None = None,
     device: str | None = None,
+    offload: bool | None = None,
     chunking: str | Cutter | ChunkPlan | None = None,
     max_seconds: float | str | None = None,
     min_seconds: float | None = None,
@@ -37,6 +41,7 @@ def transcribe(
     threshold_db: float | None = None,
     overlap: float | None = None,
     timestamps: str | None = None,
+    aligner: str | None = None,
     batch_size: int | None = None,
     channel: int | None = None,
     progress: bool | Listener | None = None,
@@ -63,10 +68,19 @@ def transcribe(
         ``"transcribe"`` (default), or ``"translate"`` into English.
     prompt
         Text that comes before: names, spelling, style. For models that take one.
+    hotwords
+        Words to listen for, a list or separated by commas. For models that take them.
     dtype
-        ``"auto"`` (default: float32 on CPU), ``"float32"``, ``"bf16"`` or ``"fp16"``.
+        Number format of what is not quantised: ``"auto"`` (default: float32 on CPU),
+        ``"float32"``, ``"bf16"`` or ``"fp16"``.
+    quantization
+        ``"int8"``, ``"nf4"`` or ``"fp4"`` by bitsandbytes, ``"none"``, or ``"auto"`` (default): as
+        the model is loaded or was saved. For finer choices load it first:
+        ``nbasr.models.load(name, quantization=nbasr.models.Quantization("int8", threshold=4))``.
     device
         ``"auto"`` (default), ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    offload
+        True keeps in main memory the layers that do not fit the GPU: several times slower.
     chunking
         ``"optimal"`` (default), ``"silence"``, ``"vad"``, ``"fixed"``; a strategy such as
         ``nbasr.chunking.Optimal(max_seconds=20)``, or any object of your own whose
@@ -84,8 +98,12 @@ def transcribe(
         Seconds that fixed chunks share; what both heard is told once. Default: 0.
     timestamps
         ``"segment"`` (default) or ``"word"``.
+    aligner
+        Model that finds the times of words where the recogniser gives none; ``"auto"`` (default)
+        takes one that is resident or already on this machine.
     batch_size
-        Most chunks recognised at once; default: what suits the model and the device.
+        Most chunks recognised at once; default: what suits the model and the device and fits into
+        memory. When memory runs out it is halved, and a note in the transcript says so.
     channel
         One channel, counted from 0; default: the mean of all.
     progress
@@ -104,6 +122,9 @@ def transcribe(
         If a recording cannot be opened. Of many, all bad ones are named before any work begins.
     ModelError
         If the model is unknown or cannot be loaded.
+    OutOfMemoryError
+        If the model does not fit (nothing is loaded then), or memory ran out even with an eighth of
+        a chunk; the attribute ``partial`` holds what was finished.
     OptionError
         If an option is unknown or has an impossible value, or does not suit the model.
 
@@ -118,8 +139,11 @@ def transcribe(
         language=language,
         task=task,
         prompt=prompt,
+        hotwords=hotwords,
         dtype=dtype,
+        quantization=quantization,
         device=device,
+        offload=offload,
         chunking=chunking,
         max_seconds=max_seconds,
         min_seconds=min_seconds,
@@ -127,13 +151,35 @@ def transcribe(
         threshold_db=threshold_db,
         overlap=overlap,
         timestamps=timestamps,
+        aligner=aligner,
         batch_size=batch_size,
         channel=channel,
     )
     tell = listener(told)
     tell(Progress(job.name, 0.0, job.seconds, 0.0, state="loading", model=job.spec.name))
-    transcripts = run(job, manager.engine_for(job.options, job.spec), tell)
+    with manager.using(job.spec, job.options) as engine:
+        transcripts = run(job, engine, tell)
+    if job.aligner is not None and any(one.text for one in transcripts):
+        transcripts = _aligned(job, transcripts, tell)
     return transcripts if job.many else transcripts[0]
+
+
+def _aligned(job: Job, transcripts: Transcripts, tell: Listener) -> Transcripts:
+    """Find the times of words with the job's aligner; the text is not lost if that fails."""
+    assert job.aligner is not None
+    pairs = list(zip(transcripts, job.recordings, strict=True))
+    try:
+        with manager.using(job.aligner, job.options) as aligner:
+            return Transcripts(
+                all_with_words(pairs, aligner, language=job.options.language, tell=tell)
+            )
+    except NbasrError as error:
+        error.partial = transcripts  # type: ignore[attr-defined]
+        error.add_note(
+            "The text is there, without the times of words: the error's attribute partial holds it "
+            "(in a notebook: import sys; sys.last_value.partial)."
+        )
+        raise
 
 
 def plan(source: Any, **options: Any) -> Job:
@@ -162,18 +208,22 @@ def plan(source: Any, **options: Any) -> Job:
 def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
     """Open the recordings, choose the model, cut."""
     name = chunking if isinstance(chunking, str) else None
+    if given.get("hotwords") is not None and not isinstance(given["hotwords"], str):
+        given["hotwords"] = ", ".join(given["hotwords"])
     options = settings.current().resolve(chunking=name, **given)
     many = is_many(source)
     sources = list(source) if many else [source]
     if not sources:
         raise OptionError("There is nothing to transcribe: the list of sources is empty.")
     spec = manager.choose(options)
+    needs_aligner = options.timestamps == "word" and not catalog.gives_word_times(spec)
+    aligner = chosen_aligner(options, options.language) if needs_aligner else None
     recordings = _opened(sources, options.channel)
     custom = None if isinstance(chunking, str) else chunking
     if custom is not None:
         _refuse_beside(custom, {name: given.get(name) for name in CUTTING})
     plans = tuple(cut(recording, spec, options, custom) for recording in recordings)
-    return Job(tuple(recordings), plans, spec, options, many)
+    return Job(tuple(recordings), plans, spec, options, many, aligner)
 
 
 def _refuse_beside(custom: Any, cutting: dict[str, Any]) -> None:
