@@ -18,7 +18,7 @@ from IPython.utils.capture import capture_output
 import nbasr
 from nbasr import settings
 from nbasr._commands.notices import short_warnings
-from nbasr.errors import AudioError, ModelError, NbasrError, OptionError
+from nbasr.errors import AudioError, ModelError, NbasrError, OptionError, OutOfMemoryError
 from nbasr.transcript import Transcript
 
 SENTENCE = (3.0, 6.0)
@@ -342,6 +342,15 @@ def test_settings_are_what_config_says(shell: InteractiveShell, wav: Path) -> No
         ("%asr unload whisper-small", ModelError, "is not loaded"),
         ("%asr status now", OptionError, "takes nothing more"),
         ("%asr help lod", OptionError, "Did you mean 'load'?"),
+        ("%asr estimate", OptionError, "takes one model"),
+        ("%asr estimate whisper-tiny --batch-size many", OptionError, "a whole number"),
+        ("%asr load whisper-tiny --quantization int4", OptionError, "is one of auto, none"),
+        ("%asr load whisper-tiny --keep-alive soon", OptionError, "soon"),
+        ("%asr models whisper-tny", ModelError, "Did you mean 'whisper-tiny'?"),
+        ("%asr unload a b", OptionError, "takes one model"),
+        ("%asr budget lots", OptionError, "write it as in 4GB"),
+        ("%asr budget 4 5 GB", OptionError, "takes one size"),
+        ("%asr budget 4", OptionError, "holds no model"),
     ],
 )
 def test_a_mistake_gets_one_line_and_fails_the_cell(
@@ -369,7 +378,7 @@ def test_the_manual_is_what_help_prints_and_what_the_question_mark_shows(
     for name, magic in (("transcribe", "%transcribe"), ("asr", "%asr")):
         documented = shell.object_inspect(f"%{name}")["docstring"]
         assert documented.strip() == run(shell, f"{magic} --help")[1].strip()
-    for command in ("doctor", "models", "load", "unload", "status", "help"):
+    for command in ("doctor", "models", "load", "unload", "estimate", "status", "budget"):
         _, printed = run(shell, f"%asr {command} --help")
         assert printed.startswith(f"%asr {command}")
         assert "--help" in printed
@@ -387,7 +396,7 @@ def test_models_are_loaded_listed_and_unloaded(shell: InteractiveShell, assets: 
     assert "<td" in html(shell, status)
     states = {row[0]: row[1] for row in run(shell, "%asr models")[0].rows}
     assert states["whisper-tiny-meeting"] == "loaded"
-    assert states["whisper-large-v3"] == "not here"
+    assert states["whisper-large-v3"] == ""
     assert "Unloaded whisper-tiny-meeting" in run(shell, "%asr unload whisper-tiny-meeting")[1]
     assert "whisper-tiny-meeting" not in str(run(shell, "%asr status")[0])
     listed, _ = run(shell, "%asr models")
@@ -400,10 +409,80 @@ def test_models_are_loaded_listed_and_unloaded(shell: InteractiveShell, assets: 
     assert "Unloaded sphinx" in run(shell, "%asr unload")[1]
 
 
+def test_status_tells_parts_and_how_long_each_stays(shell: InteractiveShell, assets: Path) -> None:
+    run(shell, f'%asr load "{assets / "whisper-tiny-meeting"}" --keep-alive 10m')
+    run(shell, f'%asr load "{assets / "qwen3-asr-tiny-meeting"}" --quantization nf4 --pin')
+    page, printed = run(shell, "%asr status")
+    models = dict(page.tables)["Models"]
+    rows = {row[0]: row for row in models.rows}
+    assert rows["qwen3-asr-tiny-meeting"][1] == "nf4"
+    assert "pinned" in rows["qwen3-asr-tiny-meeting"]
+    assert "min more" in rows["whisper-tiny-meeting"][-1]
+    assert "audio tower" in rows["whisper-tiny-meeting"][-2]
+    assert "decoder" in printed
+    assert html(shell, page).count("<table>") >= 2
+    report, printed = run(shell, "%asr unload")
+    assert len(report.names) == 2
+    assert "process memory" in printed
+    assert "No model is loaded" in run(shell, "%asr status")[1]
+
+
+def test_a_budget_is_set_shown_kept_to_and_lifted(shell: InteractiveShell) -> None:
+    try:
+        assert "4.0 GB of cpu" in run(shell, "%asr budget 4 GB")[1]
+        assert "cpu: 4.0 GB" in run(shell, "%asr budget")[1]
+        assert "4.0 GB" in run(shell, "%asr status")[1]
+        told, _ = run(shell, "%asr estimate qwen3-asr-1.7b --chunk-seconds 30")
+        assert not told.fits
+        problem, printed = run(shell, "%asr load qwen3-asr-1.7b")
+        assert isinstance(problem, OutOfMemoryError)
+        assert 'quantization="nf4"' in printed
+        assert "Traceback" not in printed
+    finally:
+        lifted = run(shell, "%asr budget none")[1]
+    assert "No budget" in lifted
+    assert "No budget" in run(shell, "%asr budget")[1]
+
+
+def test_models_tells_all_about_one(shell: InteractiveShell, assets: Path) -> None:
+    table, _ = run(shell, "%asr models Qwen/Qwen3-ASR-1.7B-hf")
+    told = dict(table.rows)
+    assert told["model"] == "qwen3-asr-1.7b"
+    assert told["licence"] == "Apache-2.0"
+    assert told["safe chunk"] == "60 s"
+    assert told["weights in bf16"].startswith("4.1 GB")
+    told = dict(run(shell, f'%asr models "{assets / "whisper-tiny-meeting"}"')[0].rows)
+    assert told["weights in float32"].startswith("7.9 MB")
+
+
+def test_clean_forgets_the_model_in_out_and_keeps_other_results(
+    shell: InteractiveShell, assets: Path
+) -> None:
+    def numbered(cell: str) -> Any:
+        with capture_output(display=False):
+            return shell.run_cell(cell, store_history=True).result
+
+    first = shell.execution_count
+    numbered("6 * 7")
+    numbered(f'import nbasr; nbasr.models.load(r"{assets / "whisper-tiny-meeting"}").module')
+    assert f"Out[{first + 1}]" in repr(numbered("%asr unload"))
+    assert f"Out[{first + 1}]" in repr(numbered("%asr clean"))
+    assert shell.user_ns["Out"][first] == 42
+    assert first + 1 not in shell.user_ns["Out"]
+
+
 def test_the_doctor_looks_at_everything(shell: InteractiveShell) -> None:
     report, _ = run(shell, "%asr doctor")
     names = [check.name for check in report.checks]
-    assert {"Python", "torch", "FFmpeg", "PocketSphinx", "cache", "model hub"} <= set(names)
+    assert {
+        "Python",
+        "torch",
+        "FFmpeg",
+        "PocketSphinx",
+        "cache",
+        "model hub",
+        "bitsandbytes",
+    } <= set(names)
     assert report.good, str(report)
     assert "Everything is in place." in html(shell, report)
 
@@ -421,6 +500,25 @@ def test_the_doctor_names_what_is_wrong_and_its_mend(
     assert "optmal" in wrong["settings"].says
     assert "!!" in printed
     assert "!!" in html(shell, report)
+
+
+def test_the_doctor_needs_no_word_of_nvidias_driver(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)  # as if it were not installed
+    _nvidia._nvml.cache_clear()
+    report, _ = run(shell, "%asr doctor")
+    _nvidia._nvml.cache_clear()
+    (torch,) = [check for check in report.checks if check.name == "torch"]
+    assert torch.good
+
+
+def test_the_doctor_and_the_status_agree_on_the_memory_of_a_container(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_host, "limits", lambda: [(4_000_000_000, 1_000_000_000)])
+    assert "3.0 GB free of 4.0 GB" in run(shell, "%asr doctor")[1]
+    assert "3.0 GB of 4.0 GB" in run(shell, "%asr status")[1]
 
 
 # --- completion

@@ -95,8 +95,8 @@ class Command:
     examples
         Lines to imitate, each with what it does.
     other
-        What the other words are: ``"source"``, ``"model"``, ``"resident"``, ``"command"``, or
-        ``""`` where there are none.
+        What the other words are: ``"source"``, ``"model"``, ``"resident"``, ``"command"``,
+        ``"size"``, or ``""`` where there are none.
     """
 
     usage: tuple[str, ...]
@@ -215,7 +215,7 @@ def changed() -> dict[str, Any]:
     }
 
 
-_KINDS = {"model": "model", "language": "language"}
+_KINDS = {"model": "model", "aligner": "model", "language": "language"}
 
 
 def _argument(option: settings.Declared) -> Argument:
@@ -223,11 +223,11 @@ def _argument(option: settings.Declared) -> Argument:
     return Argument(
         option.name,
         option.about,
-        metavar=option.metavar or option.name.upper(),
+        metavar="" if option.kind is bool else option.metavar or option.name.upper(),
         choices=option.choices,
         words=option.words,
         default=""
-        if default in (None, "")
+        if default in (None, "", False)
         else f"{default:g}"
         if _number(default)
         else str(default),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import shutil
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +31,7 @@ class Table:
         if not self.rows:
             return self.note
         shown = [self.columns, *self.rows] if any(self.columns) else list(self.rows)
-        split = [[text.split("\n") for text in row] for row in shown]
+        split = _wrapped([[text.split("\n") for text in row] for row in shown])
         wide = [
             max((len(line) for row in split for line in row[column]), default=0)
             for column in range(len(self.columns))
@@ -45,17 +47,64 @@ class Table:
     __repr__ = __str__
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        # No colours: the host's own table style suits its theme. pre-wrap keeps lines of a cell.
-        style = 'style="text-align:left;vertical-align:top;white-space:pre-wrap"'
-
+        # No colours: the host's own table style suits its theme.
         def line(texts: tuple[str, ...], tag: str) -> str:
-            cells = (f"<{tag} {style}>{html.escape(text)}</{tag}>" for text in texts)
-            return f"<tr>{''.join(cells)}</tr>"
+            return f"<tr>{''.join(_cell(text, tag) for text in texts)}</tr>"
 
         head = f"<thead>{line(self.columns, 'th')}</thead>" if any(self.columns) else ""
         body = "".join(line(row, "td") for row in self.rows)
         note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        return {
-            "text/plain": str(self),
-            "text/html": f"<table>{head}<tbody>{body}</tbody></table>{note}",
-        }
+        table = f"<table>{head}<tbody>{body}</tbody></table>" if self.rows else ""
+        return {"text/plain": str(self), "text/html": f"{table}{note}"}
+
+
+SHORT = 26
+"""Letters up to which a cell of a notebook's table stays on one line."""
+
+LEAST = 40
+"""Letters that the last column of a terminal's table has at least; narrower, it is not wrapped."""
+
+
+def _cell(text: str, tag: str) -> str:
+    space = "pre" if len(text) <= SHORT else "pre-wrap"  # both keep the lines of a cell
+    style = f"text-align:left;vertical-align:top;white-space:{space}"
+    return f'<{tag} style="{style}">{html.escape(text)}</{tag}>'
+
+
+def _wrapped(rows: list[list[list[str]]]) -> list[list[list[str]]]:
+    """Wrap the last column, where the long texts are, to what the terminal leaves it."""
+    others = [
+        max(len(line) for row in rows for line in row[column]) for column in range(len(rows[0]) - 1)
+    ]
+    left = shutil.get_terminal_size((120, 24)).columns - sum(others) - 2 * len(others)
+    if left < LEAST:
+        return rows
+    return [
+        [*row[:-1], [part for line in row[-1] for part in textwrap.wrap(line, left) or [""]]]
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Several tables, one below the other, each under a heading.
+
+    Parameters
+    ----------
+    tables
+        Pairs of heading and table.
+    """
+
+    tables: tuple[tuple[str, Table], ...]
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"{heading}\n{table}" for heading, table in self.tables)
+
+    __repr__ = __str__
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        shown = "".join(
+            f"<p><b>{html.escape(heading)}</b></p>{table._repr_mimebundle_()['text/html']}"
+            for heading, table in self.tables
+        )
+        return {"text/plain": str(self), "text/html": f"<div>{shown}</div>"}
