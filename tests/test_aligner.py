@@ -721,3 +721,57 @@ def test_aligning_warns_of_nothing_when_all_is_well(counting, meeting, turns):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with_words(turns, meeting, counting)
+
+
+# -- nbasr.transcribe ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spoken(assets, named, meeting):
+    """Transcribes the start of the meeting with the times of words, by an engine without them."""
+
+    def transcribed():
+        return nbasr.transcribe(
+            (meeting.read(0, 6), 16_000),
+            model=str(assets / "qwen3-asr-tiny-meeting"),
+            aligner=named,
+            timestamps="word",
+            max_seconds=4,
+            device="cpu",
+            progress=False,
+        )
+
+    return transcribed
+
+
+def test_an_engine_without_word_times_gets_them_from_the_aligner(spoken):
+    found = spoken()
+    assert {model.spec.engine for model in nbasr.models.resident()} == {"audio_llm", "aligner"}
+    assert found.model == "qwen3-asr-tiny-meeting"
+    for one in found.segments:
+        assert join([word.text for word in one.words]) == one.text
+        assert (one.start, one.stop) == (one.words[0].start, one.words[-1].stop)
+
+
+@pytest.mark.parametrize(
+    "error", [ModelError("It is damaged."), RuntimeError("CUDA error: misaligned address")]
+)
+def test_when_the_aligner_fails_the_text_is_not_lost(spoken, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Aligner, "align_batch", fail)
+    with pytest.raises(type(error), match=str(error)) as caught:
+        spoken()
+    assert caught.value.partial[0].text.startswith("good morning everyone")
+    assert "without the times of words" in caught.value.__notes__[0]
+
+
+def test_an_interrupt_while_the_aligner_is_loaded_keeps_the_text(spoken, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Aligner, "__init__", interrupted)
+    found = spoken()
+    assert found.text.startswith("good morning everyone")
+    assert found.notes == ("interrupted: the segments have no words",)

@@ -42,6 +42,15 @@ SAID = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Models this small are slower on several threads, and much slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("funasr")
@@ -420,6 +429,28 @@ def test_other_threads_may_print_while_a_model_is_loaded(capsys):
         other.start()
         other.join()
     assert capsys.readouterr() == ("of a user\n", "")
+
+
+def test_two_threads_that_load_at_once_leave_the_streams_as_they_were():
+    import threading
+
+    from nbasr.engines._funasr_quiet import quiet
+
+    before = sys.stdout, sys.stderr
+    inside, left = threading.Event(), threading.Event()
+
+    def load():
+        with quiet(spoken=True):
+            inside.set()
+            left.wait(10)
+
+    other = threading.Thread(target=load)
+    with quiet(spoken=True):
+        other.start()
+        inside.wait(0.2)  # it should wait outside
+    left.set()
+    other.join()
+    assert (sys.stdout, sys.stderr) == before
 
 
 def test_nothing_that_a_folder_brings_along_is_run(folders, tmp_path):

@@ -215,14 +215,16 @@ def test_a_mistyped_option_gets_a_suggestion(meeting):
         nbasr.transcribe(meeting, model="sphinx", chunking="optimale")
 
 
-def test_the_plan_tells_chunks_batches_and_weights_without_loading(meeting, tiny):
+def test_the_plan_tells_chunks_batches_and_memory_without_loading(meeting, tiny):
     nbasr.models.unload_all()
     job = nbasr.plan(meeting, model=tiny, max_seconds=6, batch_size=4)
     assert not nbasr.models.resident()
     shown = repr(job)
     assert f"{len(job.items)} chunks" in shown
     assert f"{len(job.batches)} of up to 4" in shown
-    assert "8 MB" in shown  # 1.98 M parameters of 4 bytes
+    assert "weights 7.9 MB" in shown  # 1.98 M parameters of 4 bytes
+    assert "(float32, cpu)" in shown
+    assert "(nf4, cpu)" in repr(nbasr.plan(meeting, model=tiny, quantization="nf4"))
 
 
 def test_progress_is_told_in_seconds_of_audio_up_to_the_end(meeting, tiny):

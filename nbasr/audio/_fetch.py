@@ -11,7 +11,8 @@ from base64 import b64encode
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from nbasr.audio._words import count, reason, size
+from nbasr._units import size
+from nbasr.audio._words import count, reason
 from nbasr.errors import AudioError
 
 _STALL = 30.0  # s without a byte after which a server counts as dead

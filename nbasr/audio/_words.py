@@ -1,4 +1,4 @@
-"""Times, sizes and counts as people read them: one way for messages, cards and tables."""
+"""Times and counts as people read them: one way for messages, cards and tables."""
 
 from __future__ import annotations
 
@@ -15,15 +15,6 @@ def clock(seconds: float) -> str:
 def count(number: int, thing: str) -> str:
     """Return ``1 sample`` or ``1,234 samples``."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def size(amount_bytes: float) -> str:
-    """Return ``700 kB`` or ``1.2 GB`` (powers of ten)."""
-    for unit in ("B", "kB", "MB"):
-        if amount_bytes < 1000:
-            return f"{amount_bytes:.3g} {unit}"
-        amount_bytes /= 1000
-    return f"{amount_bytes:,.3g} GB"
 
 
 def reason(error: OSError) -> str:

@@ -13,6 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+_ears = threading.RLock()
+"""Of the process's streams: two threads that exchange them at once leave the wrong ones behind."""
+
 
 @contextlib.contextmanager
 def steady() -> Iterator[None]:
@@ -47,6 +50,7 @@ def quiet(*, spoken: bool = False) -> Iterator[None]:
     try:
         with contextlib.ExitStack() as stack:
             if spoken:
+                stack.enter_context(_ears)
                 stack.enter_context(warnings.catch_warnings())
                 warnings.simplefilter("ignore")
                 logging.getLogger("jieba").setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Sequence
@@ -164,7 +165,8 @@ def done_with(works: Sequence[Work], aligner: Aligner, tell: Listener) -> list[T
             tell(state("running"))
     except KeyboardInterrupt:
         interrupted = True
-    tell(state("interrupted" if interrupted else "finished"))
+    with contextlib.suppress(KeyboardInterrupt):  # too late: the work is done
+        tell(state("interrupted" if interrupted else "finished"))
     refused = [error for work in works for error in work.refused]
     if refused:
         count = f"{len(refused)} segment{'s' * (len(refused) != 1)}"

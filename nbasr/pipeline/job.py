@@ -8,15 +8,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nbasr import chunking
+from nbasr._units import size
 from nbasr.chunking import Chunk, ChunkPlan
-from nbasr.errors import OptionError
-from nbasr.models import catalog, estimating
+from nbasr.errors import ModelError, OptionError
+from nbasr.models import estimating
 from nbasr.pipeline.batching import pack
 from nbasr.pipeline.progress import clock
 
 if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
     from nbasr.engines.base import EngineSpec
+    from nbasr.memory.estimate import MemoryEstimate
     from nbasr.settings import Options
 
 
@@ -110,10 +112,17 @@ class Job:
         """Seconds of audio in all chunks."""
         return sum(item.chunk.duration for item in self.items)
 
-    @property
-    def weights_bytes(self) -> int | None:
-        """Bytes of the model's weights in this number format; None where it is not known."""
-        return catalog.weights_bytes(self.spec)
+    @cached_property
+    def memory(self) -> MemoryEstimate | None:
+        """What model and largest batch will take; None where nothing is known of the model."""
+        if not self.batches:
+            return None
+        sizes = [(len(batch), max(i.chunk.duration for i in batch)) for batch in self.batches]
+        count, seconds = max(sizes, key=lambda size: size[0] * size[1])
+        try:
+            return estimating.estimate(self.spec, chunk_seconds=seconds, batch_size=count)
+        except ModelError:  # not fetched yet
+            return None
 
     @property
     def name(self) -> str:
@@ -123,20 +132,25 @@ class Job:
 
     def _facts(self) -> list[tuple[str, str]]:
         total = sum(recording.duration for recording in self.recordings)
-        size = self.options.batch_size or self.spec.batch_size
+        most = self.options.batch_size or self.spec.batch_size
         facts = [
-            ("model", f"{self.spec.name} ({self.spec.dtype}, {self.spec.device})"),
+            ("model", f"{self.spec.name} ({self.spec.precision}, {self.spec.device})"),
             (
                 "audio",
                 f"{clock(total)}, of it {clock(self.seconds)} in {_many(self.items, 'chunk')}",
             ),
             (
                 "batches",
-                f"{len(self.batches)} of up to {size}" if size > 1 else "one chunk at a time",
+                f"{len(self.batches)} of up to {most}" if most > 1 else "one chunk at a time",
             ),
         ]
-        if self.weights_bytes:
-            facts.append(("weights", f"{self.weights_bytes / 1e6:,.0f} MB in memory"))
+        if self.aligner is not None:
+            facts.append(("words", f"timed by {self.aligner.name}"))
+        if self.memory is not None:
+            told = (
+                f"{size(self.memory.total_bytes)}, of it weights {size(self.memory.weights_bytes)}"
+            )
+            facts.append(("memory", told if self.memory.fits else f"{told}: more than there is"))
         return facts
 
     def __repr__(self) -> str:

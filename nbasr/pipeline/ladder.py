@@ -16,10 +16,6 @@ OUT_OF_MEMORY = "out_of_memory"
 MEASURED = 3
 """Batches of a run whose peak is measured; later ones tell nothing new."""
 
-LEARNABLE_BYTES = 50_000_000
-"""Predicted need from which a peak is worth measuring: below it, on a CPU, all else that a process
-does weighs more."""
-
 
 @dataclass
 class Ladder:
@@ -67,20 +63,23 @@ class Ladder:
         return found
 
     def _need(self, requests: Sequence[Request]) -> float:
-        """Return what a batch needs: predicted bytes, or padded seconds where nobody can tell."""
+        """Return what a batch needs: predicted bytes, or padded seconds where nobody can tell.
+
+        What is learnt on the way does not count, or a limit that was met would move with it.
+        """
         longest = max(request.duration for request in requests)
-        predicted = estimating.run_bytes(self.engine.spec, longest, len(requests))
+        spec = self.engine.spec
+        predicted = estimating.run_bytes(spec, longest, len(requests), corrected=False)
         return predicted or len(requests) * longest
 
     def _attempt(self, requests: list[Request]) -> list[Recognition] | None:
         """Recognise requests; None if memory ran out."""
         spec = self.engine.spec
         seconds, count = max(request.duration for request in requests), len(requests)
-        needed = estimating.run_bytes(spec, seconds, count)
         device = spec.device
-        learn = self.measured < MEASURED and needed >= LEARNABLE_BYTES
+        learn = self.measured < MEASURED and self._need(requests) >= estimating.NOISE_BYTES
         try:
-            memory.check(needed, device)
+            memory.check(estimating.run_bytes(spec, seconds, count), device)
             if learn:
                 memory.reset_peak(device)
                 before = memory.used_bytes(device)

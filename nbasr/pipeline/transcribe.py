@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbasr import settings
@@ -159,7 +160,8 @@ def transcribe(
     tell(Progress(job.name, 0.0, job.seconds, 0.0, state="loading", model=job.spec.name))
     with manager.using(job.spec, job.options) as engine:
         transcripts = run(job, engine, tell)
-    if job.aligner is not None and any(one.text for one in transcripts):
+    whole = all(one.complete for one in transcripts)  # who has interrupted it wants no more work
+    if job.aligner is not None and whole and any(one.text for one in transcripts):
         transcripts = _aligned(job, transcripts, tell)
     return transcripts if job.many else transcripts[0]
 
@@ -173,7 +175,10 @@ def _aligned(job: Job, transcripts: Transcripts, tell: Listener) -> Transcripts:
             return Transcripts(
                 all_with_words(pairs, aligner, language=job.options.language, tell=tell)
             )
-    except NbasrError as error:
+    except KeyboardInterrupt:  # while the aligner was loaded: later ones end in its own notes
+        note = "interrupted: the segments have no words"
+        return Transcripts(replace(one, notes=(*one.notes, note)) for one in transcripts)
+    except Exception as error:
         error.partial = transcripts  # type: ignore[attr-defined]
         error.add_note(
             "The text is there, without the times of words: the error's attribute partial holds it "
@@ -194,7 +199,7 @@ def plan(source: Any, **options: Any) -> Job:
     -------
     Job
         Its ``plans`` (chunks and cuts of each recording), ``batches``, ``spec`` (the model) and
-        ``weights_bytes``; in a cell it shows them.
+        ``memory`` (what that will take); in a cell it shows them.
 
     Raises
     ------
