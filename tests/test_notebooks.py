@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -14,12 +16,42 @@ LARGEST = 700_000
 """Bytes that an executed tutorial may have: each recording shown holds 120 kB of sound."""
 
 
-def run(name: str) -> nbformat.NotebookNode:
+def run(name: str, *, solved: bool = False) -> nbformat.NotebookNode:
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    if solved:
+        notebook.cells = list(with_solutions(notebook.cells))
     NotebookClient(
         notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}
     ).execute()
     return notebook
+
+
+def with_solutions(cells: list[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
+    """Yield the cells; after each check of an exercise its solution, and the check again."""
+    for number, cell in enumerate(cells):
+        yield cell
+        if "check" in cell.metadata.get("tags", []):
+            (solution,) = re.findall(r"```python\n(.+?)```", cells[number + 1].source, re.DOTALL)
+            yield nbformat.v4.new_code_cell(solution)
+            yield nbformat.v4.new_code_cell(cell.source)
+
+
+def shown(notebook: nbformat.NotebookNode) -> str:
+    return "\n".join(
+        output.data.get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "execute_result"
+    )
+
+
+def raised(notebook: nbformat.NotebookNode) -> list[str]:
+    return [
+        f"{output.ename}: {output.evalue}"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if output.output_type == "error"
+    ]
 
 
 def printed(notebook: nbformat.NotebookNode) -> str:
@@ -39,6 +71,13 @@ def quickstart() -> nbformat.NotebookNode:
 @pytest.fixture(scope="module")
 def long_audio() -> nbformat.NotebookNode:
     return run("04_long_audio.ipynb")
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[nbformat.NotebookNode]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")  # with a GPU it would fetch the real models
+        yield run("06_models_in_the_kernel.ipynb", solved=True)
 
 
 def test_the_quickstart_transcribes_and_measures(quickstart):
@@ -71,6 +110,55 @@ def test_the_long_audio_tutorial_shows_what_blind_cuts_cost(long_audio):
     assert rates["optimal"] < rates["fixed"]
 
 
-@pytest.mark.parametrize("name", ["quickstart", "long_audio"])
+def test_the_exercises_on_models_tell_a_missing_answer_from_the_solution(kernel):
+    verdicts = re.findall(r"(✔|✘) (?:Right\.|Not yet:)", printed(kernel))
+    assert verdicts == ["✘", "✔"] * 5
+
+
+def test_what_cannot_fit_is_refused_before_loading_and_what_fits_is_named(kernel):
+    refusal = raised(kernel)[0]
+    assert re.match(r"OutOfMemoryError: qwen3-asr-1\.7b in \w+ does not fit", refusal)
+    assert 'quantization="nf4"' in refusal
+    assert "loaded: []" in printed(kernel)
+
+
+def test_a_batch_that_runs_out_of_memory_is_told_and_changes_no_word(kernel):
+    told = printed(kernel)
+    assert "memory ran out with 8 chunks at once; went on with up to 2" in told
+    assert "the same text: True" in told
+
+
+def test_models_go_by_time_and_need_but_not_when_pinned(kernel):
+    told = printed(kernel)
+    assert "after its work: []" in told
+    assert "after a second: []" in told
+    assert "nbasr: Unloaded whisper-tiny-meeting" in told
+    assert re.search(r"whisper-tiny-meeting \(.+, pinned\) cannot go\.", raised(kernel)[1])
+
+
+def test_an_unload_names_who_holds_the_model_and_leaves_it_no_weights(kernel):
+    report = re.search(r"Unloaded .+\nStill pointed at.+\n((?:  .+\n)+)", shown(kernel))
+    assert [re.sub(r"\d+", "n", line.strip()) for line in report[1].splitlines()] == [
+        "variable `module`: del module",
+        "variable `things`: del things",
+        "Out[n]: %asr clean",
+        "the traceback of the last error: %asr clean",
+    ]
+    assert "weights still held: 0.0 MB" in printed(kernel)
+    assert "parameters left in it: 0\n" in printed(kernel)
+    assert "819 kB are still held. To free them:\n  variable `table`: del table" in shown(kernel)
+
+
+def test_rounds_of_loading_and_unloading_keep_no_weights(kernel):
+    told = printed(kernel)
+    unloaded, by_hand = (
+        float(re.search(rf"{name} +([-+.\d]+) MB a round", told)[1])
+        for name in ("nbasr, unloaded:", "by hand, kept:")
+    )
+    assert by_hand > 7.5  # the weights of the checkpoint that it keeps: 7.9 MB
+    assert unloaded < by_hand / 2
+
+
+@pytest.mark.parametrize("name", ["quickstart", "long_audio", "kernel"])
 def test_an_executed_tutorial_stays_small(name, request):
     assert len(nbformat.writes(request.getfixturevalue(name))) < LARGEST
