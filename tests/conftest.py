@@ -18,6 +18,9 @@ for _name in ("NBASR_CACHE", "NBASR_HOME", "HF_HOME", "MODELSCOPE_CACHE", "XDG_C
     os.environ[_name] = str(Path(_HOME.name) / _name.lower())
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+# Small models gain nothing from a second thread, and lose much where other programs are busy.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shell lets its background jobs ignore Ctrl-C, and what they start inherits that; some tests
 # press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

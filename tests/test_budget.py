@@ -11,7 +11,7 @@ import pytest
 from nbasr import memory
 from nbasr._units import parse_size
 from nbasr.errors import OptionError
-from nbasr.memory import budget
+from nbasr.memory import _nvidia, budget
 
 MB = 1_000_000
 
@@ -70,6 +70,36 @@ def test_auto_means_the_best_device():
     assert budget.budget() == budget.budget(best) == 3000 * MB
     memory.set_budget(None)
     assert budget.budget(best) is None
+
+
+def test_without_a_device_every_budget_is_taken_away():
+    memory.set_budget("3GB", "cpu")
+    memory.set_budget(None)
+    assert budget.budget("cpu") is None
+
+
+def test_where_no_budget_is_there_is_nothing_to_undo(monkeypatch):
+    asked = []
+    monkeypatch.setattr(budget, "_enforce", lambda *what: asked.append(what))
+    memory.set_budget(None)
+    memory.set_budget(None, "cpu")
+    assert asked == []  # on CUDA it would take the memory of its context
+    memory.set_budget("3GB", "cpu")
+    memory.set_budget(None)
+    assert asked == [("cpu", 3 * 10**9), ("cpu", None)]
+
+
+def test_a_gpu_for_which_torch_is_not_made_has_no_budget(monkeypatch):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("needs a torch without CUDA")
+    card = _nvidia.Gpu("Tesla T4", 16_000 * MB, 15_000 * MB, (), None, None, "NVML")
+    monkeypatch.setattr(_nvidia, "gpus", lambda: (card,))
+    monkeypatch.setattr(_nvidia, "gpu", lambda _: card)
+    with pytest.raises(OptionError, match="There is no cuda:0 device"):
+        memory.set_budget("4GB", "cuda:0")
+    memory.set_budget("3GB", "cpu")
+    assert [budget.budget(one.device) for one in memory.devices()] == [None, 3 * 10**9]
 
 
 def test_too_large_a_batch_meets_the_error_that_torch_would_raise():

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbasr import memory, models, store
+from nbasr import memory, models, settings, store
 from nbasr.engines.base import EngineSpec
 from nbasr.engines.quantization import Quantization
 from nbasr.errors import ModelError, OptionError, OutOfMemoryError
@@ -399,6 +399,24 @@ def test_who_can_make_room_says_how_much() -> None:
     estimating.must_fit(QWEN, room=5 * GB)
     with pytest.raises(OutOfMemoryError):
         estimating.must_fit(QWEN, room=4 * GB)
+
+
+def test_offloading_is_offered_only_where_it_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "checked_device", lambda device: device)  # as if there were a GPU
+    for spec, offered in ((QWEN, True), (PARAFORMER, False)):
+        with pytest.raises(OutOfMemoryError) as caught:
+            estimating.must_fit(replace(spec, device="cuda"), room=10**6)
+        assert ("offload=True" in str(caught.value)) is offered
+
+
+def test_it_is_told_for_what_the_settings_would_load() -> None:
+    try:
+        settings.current().dtype, settings.current().quantization = "bf16", "int8"
+        assert models.estimate("qwen3-asr-1.7b", device="cpu").precision == "int8"
+        plain = models.estimate("qwen3-asr-1.7b", device="cpu", quantization="none")
+        assert plain.precision == "bf16"
+    finally:
+        settings.current().dtype = settings.current().quantization = "auto"
 
 
 def test_a_model_of_unknown_size_and_one_that_may_be_offloaded_pass() -> None:

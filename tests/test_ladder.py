@@ -16,6 +16,7 @@ from nbasr import memory
 from nbasr.engines.base import EngineSpec, Recognition, Request
 from nbasr.errors import OutOfMemoryError
 from nbasr.memory.shortage import ran_out
+from nbasr.models import estimating
 from nbasr.pipeline.ladder import OUT_OF_MEMORY, Ladder
 
 CHECKPOINTS = ("whisper-tiny-meeting", "qwen3-asr-tiny-meeting")
@@ -173,8 +174,6 @@ def test_memory_is_back_where_it_was_after_a_shortage(model, recording):
 
 def test_an_emulated_card_runs_out_of_memory_and_gets_through(model, recording):
     plain = transcribed(model, recording, batch_size=6)
-    from nbasr.models import estimating
-
     room = estimating.run_bytes(model.spec, 6.0, 2) + 1_000_000
     memory.set_budget(model.bytes + room, "cpu")
     try:
@@ -209,16 +208,6 @@ def requests(*seconds: float) -> list[Request]:
     return [Request(torch.zeros(round(s * 16000)).numpy()) for s in seconds]
 
 
-@pytest.fixture(autouse=True)
-def no_prediction_for_the_small_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nbasr.models import estimating
-
-    real = estimating.run_bytes
-    monkeypatch.setattr(
-        estimating, "run_bytes", lambda spec, *rest: real(spec, *rest) if spec.source else 0
-    )
-
-
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError, RuntimeError])
 def test_results_stay_in_order_whatever_is_halved(error):
     engine = Small(5.0, error)
@@ -231,6 +220,19 @@ def test_results_stay_in_order_whatever_is_halved(error):
 def test_a_single_request_that_does_not_fit_comes_back_flagged():
     found = Ladder(Small(2.0)).recognize(requests(1, 9))
     assert [one.flags for one in found] == [(), (OUT_OF_MEMORY,)]
+
+
+def test_a_limit_that_was_met_stays_whatever_is_learnt_on_the_way(tmp_path, monkeypatch):
+    monkeypatch.setenv("NBASR_HOME", str(tmp_path))
+    engine = Small(60.0)
+    engine.spec = EngineSpec("whisper", "openai/whisper-large-v3", "whisper-large-v3")
+    ladder = Ladder(engine)
+    ladder.recognize(requests(30, 30, 30, 30))
+    predicted = estimating.run_bytes(engine.spec, 30.0, 2)
+    estimating.measured(engine.spec, 30.0, 2, predicted // 3)
+    assert estimating.run_bytes(engine.spec, 30.0, 2) < predicted
+    ladder.recognize(requests(30, 30, 30, 30))
+    assert engine.tried == [4, 2, 2, 2, 2]
 
 
 def test_another_error_is_not_taken_for_a_shortage():
@@ -246,6 +248,7 @@ def test_another_error_is_not_taken_for_a_shortage():
         (MemoryError(), True),
         (torch.OutOfMemoryError("x"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
         (RuntimeError("shape '[160, 2]' is invalid for input of size 400"), False),
         (ValueError("out of memory"), False),

@@ -20,7 +20,7 @@ from nbasr import settings
 from nbasr.engines import Request
 from nbasr.engines.quantization import Quantization
 from nbasr.errors import ModelError, ModelWarning, OptionError
-from nbasr.models import ModelManager, catalog, choosing, manager
+from nbasr.models import ModelManager, _residents, catalog, choosing, manager
 
 SILENCE = Request(np.zeros(1600, np.float32))
 
@@ -206,6 +206,28 @@ def test_a_module_that_somebody_keeps_is_empty_after_the_unload(models, tiny):
     assert first.numel() == 0
     with pytest.raises(ModelError, match="unloaded"):
         kept(None)
+
+
+def test_what_is_loaded_beforehand_is_what_a_transcription_takes(models, tiny):
+    current = settings.current()
+    try:
+        current.dtype, current.device = "bf16", "cpu"
+        model = models.load(tiny)
+        assert models.choose(current.resolve(model=tiny)) == model.spec
+        assert models.load(tiny, dtype="float32").spec != model.spec  # what is said counts
+    finally:
+        current.dtype = current.device = "auto"
+
+
+def test_of_an_offloaded_model_only_what_lies_on_the_device_counts_there(models, tiny):
+    """Where there is no GPU, all of it lies in main memory, and nothing on the GPU."""
+    spec = models.load(tiny, device="cpu", dtype="float32").spec
+    with models.using(spec) as engine:
+        shared = dataclasses.replace(spec, device="cuda", offload=True)
+        slot = _residents.Slot(shared, engine)
+        assert sum(slot.parts().values()) > 7_000_000
+        assert slot.device_bytes() == 0
+        assert _residents.Slot(spec, engine).device_bytes() == sum(slot.parts().values())
 
 
 def test_auto_takes_the_resident_model_used_last(models, tiny):

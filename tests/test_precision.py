@@ -190,14 +190,24 @@ def test_a_quantization_stays_a_value_when_its_skip_is_a_list():
     assert Quantization("int8", skip="fc1").skip == ("fc1",)
 
 
-@pytest.mark.parametrize("packed", [True, False])
-def test_int8_on_a_cpu_says_that_it_is_slow_and_what_is_not(folder, monkeypatch, packed):
+@pytest.mark.parametrize(
+    ("packed", "multiplies", "said"),
+    [
+        (True, True, ['quantization="nf4" is smaller still, and faster']),
+        (False, False, ["slower than in float32"]),  # and nf4 is slow as well
+        (False, True, []),
+    ],
+)
+def test_int8_on_a_cpu_says_what_is_better_there(folder, monkeypatch, packed, multiplies, said):
     monkeypatch.setattr(_load, "packs", lambda: packed)
+    monkeypatch.setattr(_load, "multiplies_int8", lambda: multiplies)
     spec = EngineSpec("whisper", str(folder), "tiny", quantization=Quantization("int8"))
-    with pytest.warns(ModelWarning, match="on a CPU it is slower than in float32") as told:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ModelWarning)
         open_engine(spec)
-    assert len(told) == 1
-    assert ('quantization="nf4"' in str(told[0].message)) == packed  # else nf4 is slow as well
+    assert len(told) == len(said)
+    for warning, words in zip(told, said, strict=True):
+        assert words in str(warning.message)
 
 
 def test_offloading_without_a_gpu_says_that_it_does_nothing(folder):

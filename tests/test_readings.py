@@ -237,6 +237,59 @@ def test_a_lost_gpu_is_not_shown(two_gpus):
     assert [reading.device for reading in memory.devices()] == ["cpu"]
 
 
+@pytest.fixture
+def first_of_two(two_gpus, monkeypatch):
+    """Stand in for a torch that works on the first of two GPUs, by torch's own names."""
+    torch = pytest.importorskip("torch")
+    asked = []
+
+    def free_and_total(index: int) -> tuple[int, int]:
+        asked.append(index)  # and CUDA now holds some 400 MB of that GPU
+        return 7000 * MB, 8000 * MB
+
+    stand_in = {
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "device_count": lambda: 2,
+        "current_device": lambda: 0,
+        "get_device_properties": lambda n: types.SimpleNamespace(uuid=f"{n}", name="T4"),
+        "memory_allocated": lambda n: 100 * MB * (n == 0),
+        "memory_reserved": lambda n: 150 * MB * (n == 0),
+        "max_memory_allocated": lambda n: 120 * MB * (n == 0),
+        "mem_get_info": free_and_total,
+    }
+    for name, function in stand_in.items():
+        monkeypatch.setattr(torch.cuda, name, function)
+    return asked
+
+
+def test_to_look_at_a_gpu_that_is_not_used_takes_nothing_of_it(first_of_two):
+    first, second, _ = memory.devices()
+    assert (first.free_bytes, second.free_bytes) == (7000 * MB, 13000 * MB)
+    assert memory.free_bytes("cuda:1") == 13000 * MB
+    assert memory.room_bytes("cuda:1") == 13000 * MB - memory.CONTEXT_BYTES
+    assert memory.room_bytes("cuda:0") == 7050 * MB
+    assert set(first_of_two) == {0}
+
+
+def test_a_number_that_no_gpu_has_is_no_mistake(first_of_two):
+    assert memory.free_bytes("cuda:7") == memory.used_bytes("cuda:7") == 0
+    assert memory.peak_bytes("cuda:7") is None
+    memory.reset_peak("cuda:7")
+    assert memory.read("cuda:7").source == ""
+
+
+def test_after_an_error_of_cuda_the_driver_is_still_read(first_of_two, monkeypatch):
+    import torch
+
+    def fail(_: int) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", fail)
+    reading = memory.read("cuda:0")
+    assert (reading.free_bytes, reading.allocated_bytes) == (5000 * MB, 100 * MB)
+
+
 def test_in_a_container_this_process_is_told_by_what_it_holds():
     def process(pid: int, size: int | None) -> memory.ProcessReading:
         return memory.ProcessReading(pid, "", size)

@@ -17,6 +17,7 @@ from nbasr.engines.quantization import (
     TORCH_DTYPES,
     Quantization,
     bits_config,
+    multiplies_int8,
     must_have_bitsandbytes,
     must_suit,
     packs,
@@ -181,13 +182,14 @@ def _tell(spec: EngineSpec, folder: Path, quantization: Quantization | None) -> 
         )
     if quantization is not None and quantization.method == "int8" and spec.device == "cpu":
         must_have_bitsandbytes(quantization.method)
-        better = '; quantization="nf4" is smaller still, and faster here' if packs() else ""
-        warnings.warn(
-            f"{spec.name} in int8 needs less memory, but on a CPU it is slower than in float32"
-            f"{better}.",
-            ModelWarning,
-            stacklevel=4,
-        )
+        better = 'quantization="nf4" is smaller still, and faster' if packs() else ""
+        worse = "" if multiplies_int8() else "it is slower than in float32"
+        if better or worse:
+            warnings.warn(
+                f"{spec.name} in int8 needs less memory, but on this CPU {better or worse}.",
+                ModelWarning,
+                stacklevel=4,
+            )
 
 
 def _read(

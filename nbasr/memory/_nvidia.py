@@ -79,6 +79,14 @@ def gpu(index: int) -> Gpu | None:
     return _by_nvml(nvml, handles[index]) if 0 <= index < len(handles) else None
 
 
+def newest_cuda() -> int:
+    """Return the newest CUDA that the driver takes, as it counts (12040: 12.4); 0 without one."""
+    try:
+        return int(_nvml().nvmlSystemGetCudaDriverVersion())
+    except Exception:  # neither NVML nor a driver; an old one does not tell
+        return 0
+
+
 @cache
 def _nvml() -> Any:
     """Return NVML, ready to use; None without an NVIDIA driver or without its Python package."""

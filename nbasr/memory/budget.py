@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from nbasr import _units
 from nbasr._units import parse_size
 from nbasr.errors import OptionError
-from nbasr.memory.readings import CONTEXT_BYTES, free_bytes, has_context, place, read, used_bytes
+from nbasr.memory.readings import (
+    CONTEXT_BYTES,
+    can_compute,
+    free_bytes,
+    has_context,
+    place,
+    used_bytes,
+)
 
 LEAST_BYTES = 1_000_000
 """Smallest budget: below it nobody means what they wrote (``4`` for 4 GB)."""
@@ -76,7 +83,7 @@ def set_budget(size: str | float | None, device: str = "auto") -> Budget | None:
         the 0.4 GB that CUDA needs for itself.
     device
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; ``"auto"``: CUDA if there is one, else MPS,
-        else CPU.
+        else CPU; to take budgets away, every device.
 
     Returns
     -------
@@ -88,12 +95,10 @@ def set_budget(size: str | float | None, device: str = "auto") -> Budget | None:
     OptionError
         If it is no size, too small for what is loaded, or there is no such device.
     """
-    where = _named(device)
     if size is None:
-        with _lock:
-            _budgets.pop(where, None)
-        _enforce(where, None)
+        _lift(device)
         return None
+    where = _named(device)
     wanted = parse_size(size)
     if wanted < LEAST_BYTES:
         raise OptionError(f"A budget of {_units.size(wanted)} holds no model; write 4GB or 500MB.")
@@ -116,12 +121,23 @@ def set_budget(size: str | float | None, device: str = "auto") -> Budget | None:
     return Budget(where, wanted, _enforce(where, wanted), models)
 
 
+def _lift(device: str) -> None:
+    """Take the budget of a device away, of every device for ``"auto"``."""
+    wished = None if device == "auto" else _named(device)
+    with _lock:
+        gone = [where for where in _budgets if wished in (None, where)]
+        for where in gone:
+            del _budgets[where]
+    for where in gone:  # where there was none, torch need not be asked, which takes memory
+        _enforce(where, None)
+
+
 def budget(device: str = "auto") -> int | None:
     """Return the budget of a device in bytes; None where none is set."""
     with _lock:
         if not _budgets:
             return None  # and torch need not be asked which device is the best
-    where = _named(device)
+    where = _named(device) if device == "auto" else _full(device)
     with _lock:
         return _budgets.get(where)
 
@@ -166,7 +182,8 @@ def room_bytes(device: str) -> int:
     every tensor of this process.
     """
     free = free_bytes(device)
-    if place(device)[0] == "cuda" and not has_context():
+    kind, index = place(device)
+    if kind == "cuda" and not has_context(index):
         free -= CONTEXT_BYTES
     left = _left(device)
     return max(0, free if left is None else min(free, left))
@@ -250,7 +267,7 @@ def _named(device: str) -> str:
         return "mps" if torch.backends.mps.is_available() else "cpu"
     if place(device)[0] not in ("cuda", "mps"):
         raise OptionError(f"device is auto, cpu, cuda or mps, not {device!r}.")
-    if not read(device).source:
+    if not can_compute(device):
         raise OptionError(f"There is no {device} device on this machine; leave device at auto.")
     return _full(device)
 

@@ -43,7 +43,7 @@ def part_of(name: str) -> str:
     return name.removeprefix("model.").split(".")[0].replace("_", " ")
 
 
-def bytes_of(module: Any) -> dict[str, int]:
+def bytes_of(module: Any, device: str = "") -> dict[str, int]:
     """Return what each part of a module holds, in bytes.
 
     Counted is memory, not numbers: a weight that two layers share counts once, where it comes
@@ -54,12 +54,14 @@ def bytes_of(module: Any) -> dict[str, int]:
     ----------
     module
         A torch module, or None, which holds nothing.
+    device
+        Only what lies on devices of this kind, such as ``"cuda"``; ``""`` for all.
     """
     parts: dict[str, int] = {}
     seen: set[tuple[str, int]] = set()
     for name, tensor in _tensors_of(module):
         found = _storage(tensor)
-        if found is not None and found[0] not in seen:
+        if found is not None and found[0] not in seen and found[0][0].startswith(device):
             seen.add(found[0])
             part = part_of(name)
             parts[part] = parts.get(part, 0) + found[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -136,13 +137,13 @@ def free_bytes(device: str = "cpu") -> int:
     kind, index = place(device)
     if kind == "cpu":
         return _host.available_bytes()
-    torch = _torch_for(kind)
+    torch = _torch_for(kind, index)
     if torch is None:
         return 0
     if kind == "mps":
         whole = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
         return max(0, min(int(whole), _host.available_bytes()))
-    if not has_context():  # to ask CUDA would take its context's memory
+    if not has_context(index):  # to ask CUDA would take its context's memory
         gpu = _nvidia.gpu(index)
         if gpu is not None:
             return gpu.free_bytes
@@ -159,11 +160,11 @@ def used_bytes(device: str = "cpu") -> int:
     if kind == "cpu":
         return process_bytes()
     torch = sys.modules.get("torch")  # without torch there are no tensors
-    if torch is None:
+    if torch is None or not _has(torch, kind, index):
         return 0
     if kind == "mps":
-        return int(torch.mps.current_allocated_memory()) if _has_mps(torch) else 0
-    return int(torch.cuda.memory_allocated(index)) if torch.cuda.is_available() else 0
+        return int(torch.mps.current_allocated_memory())
+    return int(torch.cuda.memory_allocated(index))
 
 
 def reset_peak(device: str = "cpu") -> None:
@@ -172,7 +173,7 @@ def reset_peak(device: str = "cpu") -> None:
     if kind == "cpu":
         global _counts_from_reset
         _counts_from_reset = _reset_high_water()
-    if kind == "cuda" and has_context():
+    if kind == "cuda" and has_context(index):
         sys.modules["torch"].cuda.reset_peak_memory_stats(index)
 
 
@@ -185,7 +186,7 @@ def peak_bytes(device: str = "cpu") -> int | None:
     kind, index = place(device)
     torch = sys.modules.get("torch")
     if kind == "cuda":
-        if torch is None or not torch.cuda.is_available():
+        if torch is None or not _has(torch, kind, index):
             return None
         return int(torch.cuda.max_memory_allocated(index))
     return _high_water() if kind == "cpu" and _counts_from_reset else None
@@ -199,10 +200,27 @@ def place(device: str) -> tuple[str, int]:
     return kind, int(sys.modules["torch"].cuda.current_device()) if has_context() else 0
 
 
-def has_context() -> bool:
-    """Tell whether this process uses CUDA already, and so holds what CUDA takes for itself."""
+def can_compute(device: str) -> bool:
+    """Tell whether torch has this device: the driver may know a GPU for which torch is not made."""
+    return _torch_for(*place(device)) is not None
+
+
+def has_context(index: int | None = None) -> bool:
+    """Tell whether this process uses CUDA already, and so holds what CUDA takes for itself.
+
+    CUDA takes it on each GPU anew, when that one is first used.
+
+    Parameters
+    ----------
+    index
+        The number of one GPU; None: any.
+    """
     torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_initialized())
+    if torch is None or not torch.cuda.is_initialized():
+        return False
+    if index is None or index == torch.cuda.current_device():
+        return True
+    return _has(torch, "cuda", index) and torch.cuda.memory_reserved(index) > 0
 
 
 _counts_from_reset = False
@@ -228,19 +246,20 @@ def _high_water() -> int | None:
     return int(found[1]) * 1024 if found else None
 
 
-def _torch_for(kind: str) -> Any:
-    """Import torch if it has a device of this kind; None otherwise."""
+def _torch_for(kind: str, index: int = 0) -> Any:
+    """Import torch if it has a device of this kind and number; None otherwise."""
     try:
         import torch
     except ImportError:
         return None
+    return torch if _has(torch, kind, index) else None
+
+
+def _has(torch: Any, kind: str, index: int) -> bool:
+    """Tell whether torch has a device of this kind and number."""
     if kind == "cuda":
-        return torch if torch.cuda.is_available() else None
-    return torch if kind == "mps" and _has_mps(torch) else None
-
-
-def _has_mps(torch: Any) -> bool:
-    return bool(torch.backends.mps.is_available())
+        return bool(torch.cuda.is_available()) and index < torch.cuda.device_count()
+    return kind == "mps" and bool(torch.backends.mps.is_available())
 
 
 def _read_cpu() -> DeviceReading:
@@ -276,16 +295,17 @@ def _read_cuda(index: int, gpu: _nvidia.Gpu | None) -> DeviceReading:
     device = f"cuda:{index}"
     torch = sys.modules.get("torch")
     allocated = reserved = peak = None
-    if torch is not None and torch.cuda.is_available() and index < torch.cuda.device_count():
+    if torch is not None and _has(torch, "cuda", index):
         allocated = int(torch.cuda.memory_allocated(index))
         reserved = int(torch.cuda.memory_reserved(index))
         peak = int(torch.cuda.max_memory_allocated(index))
         if gpu is None:
             name = torch.cuda.get_device_properties(index).name
             gpu = _nvidia.Gpu(name, 0, 0, (), None, None, "torch")
-        if has_context() or not gpu.total_bytes:  # it knows its slice of a shared GPU best
-            free, total = torch.cuda.mem_get_info(index)
-            gpu = dataclasses.replace(gpu, free_bytes=int(free), total_bytes=int(total))
+        if has_context(index) or not gpu.total_bytes:  # it knows its slice of a shared GPU best
+            with contextlib.suppress(RuntimeError):  # after an error, CUDA answers nothing more
+                free, total = torch.cuda.mem_get_info(index)
+                gpu = dataclasses.replace(gpu, free_bytes=int(free), total_bytes=int(total))
     if gpu is None:
         return DeviceReading(device, "", 0, 0)
     this = mine(gpu.processes, reserved or 0)

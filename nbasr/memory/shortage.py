@@ -8,7 +8,7 @@ _TEXTS = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
-    "cublas_status_alloc_failed",
+    "_status_alloc_failed",  # cuBLAS, cuDNN, cuSPARSE
 )
 """What the allocators of CUDA, MPS and the CPU, and CUDA's libraries, write into a RuntimeError."""
 

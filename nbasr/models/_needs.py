@@ -50,7 +50,7 @@ def weights(spec: EngineSpec) -> dict[str, int]:
     return {"model": file.stat().st_size * catalog.BYTES[spec.dtype] // 4}
 
 
-def run_bytes(spec: EngineSpec, seconds: float, batch: int) -> int:
+def run_bytes(spec: EngineSpec, seconds: float, batch: int, *, corrected: bool = True) -> int:
     """Return what a run takes at its peak beside the weights, as earlier runs correct it.
 
     Parameters
@@ -61,13 +61,16 @@ def run_bytes(spec: EngineSpec, seconds: float, batch: int) -> int:
         Length of the longest chunk in seconds; the others are padded to it.
     batch
         Chunks at once.
+    corrected
+        False tells what the formula alone says.
 
     Returns
     -------
     int
         Bytes; 0 where nothing is known of the model, or it takes hardly any.
     """
-    return round(predicted(spec, seconds, batch).total_bytes * (ratio(spec) or 1.0))
+    factor = ratio(spec) if corrected else None
+    return round(predicted(spec, seconds, batch).total_bytes * (factor or 1.0))
 
 
 def largest_batch(spec: EngineSpec, seconds: float, room: int | None = None) -> int:

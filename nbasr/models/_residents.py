@@ -51,7 +51,7 @@ class Slot:
     turn
         The same as a count of all works, since a clock may stand still between two.
     bytes
-        What its weights hold, as counted after loading.
+        What its weights hold of its device, as counted after loading.
     users
         How many jobs are at work with it.
     asked_for
@@ -79,6 +79,12 @@ class Slot:
         """Return the bytes that each part holds now; of an engine without a module, as is known."""
         module = self.engine.module
         return _needs.weights(self.spec) if module is None else modules.bytes_of(module)
+
+    def device_bytes(self) -> int:
+        """Return what it holds of its device: with ``offload``, the rest lies in main memory."""
+        module = self.engine.module
+        parts = self.parts() if module is None else modules.bytes_of(module, self.spec.device)
+        return sum(parts.values())
 
     @property
     def may_go(self) -> bool:
@@ -139,7 +145,7 @@ class Residents:
         """Keep a model that was just loaded, at work for who asked for it."""
         slot = Slot(spec, engine)
         self._use(slot)
-        slot.bytes = sum(slot.parts().values())
+        slot.bytes = slot.device_bytes()
         hold(slot, slot.bytes, spec.device, spec.name)
         with self._lock:
             self._slots[identity(spec)] = slot

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbasr import settings
 from nbasr._files import expanded
 from nbasr.engines.base import EngineSpec
 from nbasr.engines.languages import language_code, language_name
@@ -45,6 +46,26 @@ class Wish:
     device: str = "auto"
     quantization: str | Quantization | None = None
     offload: bool = False
+
+    @classmethod
+    def by_default(
+        cls,
+        dtype: str | None,
+        device: str | None,
+        quantization: str | Quantization | None,
+        offload: bool | None = None,
+    ) -> Wish:
+        """Return what a person says, and what the settings say where it is None.
+
+        So a model that was loaded beforehand is the one that a transcription then takes.
+        """
+        said = settings.current()
+        return cls(
+            dtype or said.dtype,
+            device or said.device,
+            said.quantization if quantization is None else quantization,
+            bool(said.offload if offload is None else offload),
+        )
 
     @classmethod
     def of(cls, options: Options) -> Wish:

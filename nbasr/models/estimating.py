@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
-from nbasr import store
+from nbasr import settings, store
 from nbasr._units import size
 from nbasr.engines.base import EngineSpec
 from nbasr.engines.quantization import Quantization
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 NOISE_BYTES = 100_000_000
-"""Predictions below it teach nothing: importing code takes as much."""
+"""Predictions below it teach nothing, and need not be measured: importing code takes as much."""
 
 TRUSTED = (0.25, 4.0)
 """Measured over predicted memory beyond which another cause is more likely than a wrong formula."""
@@ -50,11 +50,12 @@ def estimate(
     model
         Catalogue name, hub id, local folder, or a spec, which then says the next three.
     quantization
-        ``"int8"``, ``"nf4"``, ``"fp4"`` or a `Quantization`; None for none.
+        ``"int8"``, ``"nf4"``, ``"fp4"`` or a `Quantization`; ``"none"``. None, here and below: as
+        the settings say, as for `load`.
     dtype
-        Number format of what is not quantised; None suits the device.
+        Number format of what is not quantised; ``"auto"`` suits the device.
     device
-        ``"cpu"``, ``"cuda"``, ``"mps"``; None takes the best one.
+        ``"cpu"``, ``"cuda"``, ``"mps"``; ``"auto"`` takes the best one.
     chunk_seconds
         Length of a chunk in seconds; None: what is safe for the model.
     batch_size
@@ -83,7 +84,13 @@ def estimate(
     if isinstance(model, EngineSpec):
         spec = model
     else:
-        spec = catalog.resolve(model, dtype or "auto", device or "auto", quantization)
+        said = settings.current()
+        spec = catalog.resolve(
+            model,
+            dtype or said.dtype,
+            device or said.device,
+            said.quantization if quantization is None else quantization,
+        )
     seconds = _above_0("chunk_seconds", chunk_seconds, spec.max_seconds)
     parts = _needs.weights(spec)
     if not parts:
@@ -98,6 +105,8 @@ def estimate(
     most = largest_batch(spec, seconds, max(0, room - context - sum(parts.values())))
     usual = min(spec.batch_size, max(1, most))
     count = int(_above_0("batch_size", batch_size, usual))
+    if count < 1:
+        raise OptionError(f"batch_size is a whole number above 0, not {batch_size!r}.")
     phase, ratio = _needs.predicted(spec, seconds, count), _needs.ratio(spec)
     factor = 1.0 if ratio is None else ratio
     activations, cache = (round(factor * n) for n in (phase.activations_bytes, phase.cache_bytes))
@@ -186,7 +195,7 @@ def choices(name: str, device: str = "auto") -> str:
     str
         Such as ``"bf16, int8, nf4"``; ``"no"`` if it fits in none, ``""`` where nothing is known.
     """
-    specs = [spec for _, spec in _variants(name, device)]
+    specs = [spec for _, spec in variants(name, device)]
     room = budget.room_bytes(specs[0].device)
     needs = [(spec.precision, needed_bytes(spec)) for spec in specs]
     known = [(precision, needed) for precision, needed in needs if needed is not None]
@@ -194,7 +203,7 @@ def choices(name: str, device: str = "auto") -> str:
     return ", ".join(fitting) if fitting or not known else "no"
 
 
-def _variants(name: str, device: str) -> Iterator[tuple[str, EngineSpec]]:
+def variants(name: str, device: str) -> Iterator[tuple[str, EngineSpec]]:
     """Yield the ways to load a model, the widest first: (what asks `load` for it, its spec)."""
     plain = catalog.resolve(name, "auto", device)
     if plain.engine in ("sphinx", "funasr") or plain.quantization is not None:
@@ -223,7 +232,7 @@ def _refusal(spec: EngineSpec, needed: int, room: int) -> str:
         f"for {size(room)} on {spec.device}{within}."
     ]
     ways: dict[str, str] = {}
-    for asked, other in _variants(spec.source or spec.name, spec.device):
+    for asked, other in variants(spec.source or spec.name, spec.device):
         least = needed_bytes(other)
         if least is None or least > min(room, needed - 1) or other.precision in ways:
             continue
@@ -235,7 +244,7 @@ def _refusal(spec: EngineSpec, needed: int, room: int) -> str:
     others = _smaller(spec, room)
     if others:
         told.append(f"{'Also ' if ways else 'Of others, '}{' and '.join(others)} would fit.")
-    if spec.device == "cuda":
+    if spec.device == "cuda" and spec.engine != "funasr":
         told.append("offload=True keeps in main memory what does not fit, and is slow.")
     elif not ways and not others:
         told.append(

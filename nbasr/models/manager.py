@@ -55,7 +55,7 @@ class ModelManager:
         quantization: str | Quantization | None = None,
         dtype: str | None = None,
         device: str | None = None,
-        offload: bool = False,
+        offload: bool | None = None,
         keep_alive: float | str | None = None,
         pin: bool = False,
     ) -> Model:
@@ -67,13 +67,14 @@ class ModelManager:
             Catalogue name, hub id or local folder. A hub model that is not on this machine is
             downloaded; its size and the progress are shown.
         quantization
-            ``"int8"``, ``"nf4"`` or ``"fp4"``, a `Quantization` with all details, ``"none"``; None
-            or ``"auto"``: as it is resident, else as its folder was saved, else none.
+            ``"int8"``, ``"nf4"`` or ``"fp4"``, a `Quantization` with all details, ``"none"``;
+            ``"auto"``: as it is resident, else as its folder was saved, else none. None, here and
+            below: as the settings say, which is ``"auto"`` unless it was set.
         dtype
-            Number format of what is not quantised: ``"float32"``, ``"bf16"`` or ``"fp16"``; None or
+            Number format of what is not quantised: ``"float32"``, ``"bf16"`` or ``"fp16"``;
             ``"auto"`` suits the device.
         device
-            ``"cpu"``, ``"cuda"`` or ``"mps"``; None or ``"auto"`` takes the best one.
+            ``"cpu"``, ``"cuda"`` or ``"mps"``; ``"auto"`` takes the best one.
         offload
             True keeps in main memory the layers that do not fit the GPU: several times slower.
         keep_alive
@@ -98,7 +99,7 @@ class ModelManager:
             If an argument has an impossible value.
         """
         kept = keeping.minutes(keep_alive)
-        wish = Wish(dtype or "auto", device or "auto", quantization, bool(offload))
+        wish = Wish.by_default(dtype, device, quantization, offload)
         spec = choosing.named(name, wish, self._residents.all())
         with self._at_work(spec, asked_for=True) as slot:
             self._residents.mark(slot, worked=False)
