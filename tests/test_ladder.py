@@ -18,6 +18,7 @@ from nbasr.errors import OutOfMemoryError
 from nbasr.memory.shortage import ran_out
 from nbasr.models import estimating
 from nbasr.pipeline.ladder import OUT_OF_MEMORY, Ladder
+from nbasr.pipeline.run import run
 
 CHECKPOINTS = ("whisper-tiny-meeting", "qwen3-asr-tiny-meeting")
 CUDA = "CUDA out of memory. Tried to allocate 2.95 GiB."
@@ -148,6 +149,22 @@ def test_without_any_memory_the_run_stops_with_what_it_has(model, recording):
     assert not partial.complete
     assert "partial" in "".join(caught.value.__notes__)
     assert transcribed(model, recording).complete  # the model is as good as before
+
+
+def test_the_other_chunks_of_a_batch_are_kept_when_one_cannot_be_mended(recording):
+    job = nbasr.plan(recording, model="sphinx", max_seconds=6, batch_size=4)
+    _, *others = sorted((item.chunk.duration for item in job.batches[0]), reverse=True)
+
+    class AllButOne(Small):
+        def recognize(self, batch: Any) -> list[Recognition]:
+            if not all(any(abs(r.duration - d) < 0.01 for d in others) for r in batch):
+                raise MemoryError
+            return [Recognition("heard") for _ in batch]
+
+    with pytest.raises(OutOfMemoryError) as caught:
+        run(job, AllButOne(0.0), lambda _: None)
+    (partial,) = caught.value.partial
+    assert partial.recognized == pytest.approx(sum(others))
 
 
 def test_memory_is_back_where_it_was_after_a_shortage(model, recording):

@@ -19,6 +19,7 @@ import nbasr
 from nbasr import settings
 from nbasr._commands.notices import short_warnings
 from nbasr.errors import AudioError, ModelError, NbasrError, OptionError, OutOfMemoryError
+from nbasr.memory import _host, _nvidia
 from nbasr.transcript import Transcript
 
 SENTENCE = (3.0, 6.0)

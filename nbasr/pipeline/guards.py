@@ -56,7 +56,7 @@ def rescued(
         With times from the chunk's start; `found` itself where nothing is `WRONG` with it. Still
         flagged if even the smallest parts were wrong.
     """
-    if not WRONG & set(found.flags) or stop - start < 2 * SHORTEST or not halvings:
+    if not is_wrong(found) or stop - start < 2 * SHORTEST or not halvings:
         return found
     middle = best_cut(levels, start, stop)
     parts = []
@@ -75,6 +75,11 @@ def rescued(
         segments=tuple(segments),
         flags=flags,
     )
+
+
+def is_wrong(found: Recognition) -> bool:
+    """Tell whether an answer is not taken as it is."""
+    return bool(WRONG & set(found.flags))
 
 
 def best_cut(levels: Levels, start: float, stop: float) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nbasr.chunking import Chunk
 from nbasr.engines.base import Recognition, Request
 from nbasr.errors import OutOfMemoryError
-from nbasr.pipeline.guards import rescued
+from nbasr.pipeline.guards import is_wrong, rescued
 from nbasr.pipeline.job import Item, Job
 from nbasr.pipeline.ladder import OUT_OF_MEMORY, Ladder
 from nbasr.pipeline.progress import Listener, Progress, clock
@@ -77,7 +77,9 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
         tell(state("running"))
         for batch in job.batches:
             requests = [_request(job, item.recording, item.chunk) for item in batch]
-            for item, found in zip(batch, ladder.recognize(requests), strict=True):
+            answers = list(zip(batch, ladder.recognize(requests), strict=True))
+            # What is well comes first: it is kept even if the rest cannot be mended.
+            for item, found in sorted(answers, key=lambda answer: is_wrong(answer[1])):
                 heard[item] = _rescued(job, ladder, item, found)
                 done += item.chunk.duration
                 text = found.text or text
@@ -121,8 +123,8 @@ def _rescued(job: Job, ladder: Ladder, item: Item, found: Recognition) -> Recogn
     result = rescued(found, item.chunk.start, item.chunk.stop, recording.levels(), again)
     if OUT_OF_MEMORY in result.flags:
         raise OutOfMemoryError(
-            f"Memory ran out at {clock(item.chunk.start)} of {recording.name}, even with an eighth "
-            f"of a chunk of {item.chunk.duration:.0f} s; %asr status shows who holds it. Unload "
+            f"Memory ran out at {clock(item.chunk.start)} of {recording.name}, even with parts of "
+            f"a chunk of {item.chunk.duration:.0f} s; %asr status shows who holds it. Unload "
             'other models, or take a smaller one or a smaller format: quantization="nf4".'
         )
     return result
