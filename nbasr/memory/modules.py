@@ -20,6 +20,9 @@ PARTS = (
 )
 """The parts of a model by the beginnings of its weights' names; the first that fits counts."""
 
+ORDER = ("audio tower", "projector", "predictor", "embeddings", "decoder", "head")
+"""The parts in the order in which sound goes through them."""
+
 _STATES = ("bitsandbytes.", "accelerate.", "transformers.cache_utils")
 """Packages whose objects hold tensors beside the parameters: scales, offloaded weights, caches."""
 
@@ -41,6 +44,11 @@ def part_of(name: str) -> str:
         if re.match(pattern, name):
             return part
     return name.removeprefix("model.").split(".")[0].replace("_", " ")
+
+
+def place_of(part: str) -> int:
+    """Return the place of a part in `ORDER`; others come last."""
+    return ORDER.index(part) if part in ORDER else len(ORDER)
 
 
 def bytes_of(module: Any, device: str = "") -> dict[str, int]:
@@ -65,7 +73,7 @@ def bytes_of(module: Any, device: str = "") -> dict[str, int]:
             seen.add(found[0])
             part = part_of(name)
             parts[part] = parts.get(part, 0) + found[1]
-    return parts
+    return dict(sorted(parts.items(), key=lambda item: place_of(item[0])))
 
 
 def empty(module: Any) -> int:

@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr.engines.checkpoint import engine_of, read_config
 from nbasr.errors import ModelError
-from nbasr.memory.modules import part_of
+from nbasr.memory.modules import part_of, place_of
 
 if TYPE_CHECKING:
     from nbasr.models.weights import Inventory
-
-ORDER = ("audio tower", "projector", "predictor", "embeddings", "decoder", "head")
-"""The parts in the order in which sound goes through them."""
 
 TOKENS_PER_SECOND = {"qwen3_asr": 13.0, "fun_asr_nano": 1 / 0.06, "glmasr": 12.5}
 """What a second of sound becomes in the decoder: 8 times fewer than the 100 mel frames, in pieces
@@ -96,8 +93,8 @@ def parts_of(model: Any) -> list[dict[str, Any]]:
     for (part, pattern, outputs, inputs), numbers in linear.items():
         for start, stop in _runs(numbers):
             parts[part]["linear"].append([pattern, outputs, inputs, start, stop])
-    order = [*ORDER, *(name for name in parts if name not in ORDER)]
-    return [parts[name] for name in order if name in parts]
+    order = sorted(parts, key=place_of)
+    return [parts[name] for name in order]
 
 
 def _pattern(name: str) -> tuple[str, int]:
