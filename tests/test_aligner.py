@@ -42,17 +42,6 @@ def spec_of(folder, **fields):
     return EngineSpec("aligner", str(folder), folder.name, max_seconds=180.0, **fields)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny products gain nothing by threads, and lose much where other processes run."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     folder = tmp_path_factory.mktemp("aligners")

@@ -30,15 +30,6 @@ from nbasr.errors import ModelError, ModelWarning, OptionError
 from nbasr.memory.estimate import TOWER_SECONDS
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Models this small are slower on several threads, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folder(assets):
     return assets / "qwen3-asr-tiny-meeting"

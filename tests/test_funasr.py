@@ -42,15 +42,6 @@ SAID = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Models this small are slower on several threads, and much slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("funasr")
@@ -398,7 +389,6 @@ import logging, os, random, sys
 import numpy as np
 import torch
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-torch.set_num_threads(1)
 random.seed(1); np.random.seed(1); torch.manual_seed(1)
 state = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
 from nbasr.engines import EngineSpec, Request, open_engine

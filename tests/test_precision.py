@@ -40,15 +40,6 @@ def folder(assets):
     return assets / "whisper-tiny-meeting"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """On a shared machine, threads that wait for each other cost more than they bring."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def chunks():
     """The bundled meeting, cut at its pauses into at most 6 s."""

@@ -24,7 +24,6 @@ import gc, threading, weakref
 import torch, nbasr
 from nbasr import memory
 from transformers import WhisperConfig, WhisperForConditionalGeneration, logging
-torch.set_num_threads(1)
 logging.disable_progress_bar()
 
 def make(folder):  # a function, so that nothing of it stays
