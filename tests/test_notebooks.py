@@ -10,6 +10,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from nbasr.engines.quantization import packs
+
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 LARGEST = 700_000
@@ -80,6 +82,13 @@ def kernel() -> Iterator[nbformat.NotebookNode]:
         yield run("06_models_in_the_kernel.ipynb", solved=True)
 
 
+@pytest.fixture(scope="module")
+def quantised() -> Iterator[nbformat.NotebookNode]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDA_VISIBLE_DEVICES", "")  # with a GPU it would fetch the real model
+        yield run("03_quantization.ipynb", solved=True)
+
+
 def test_the_quickstart_transcribes_and_measures(quickstart):
     told = printed(quickstart)
     assert "good morning everyone" in told
@@ -108,6 +117,67 @@ def test_the_long_audio_tutorial_shows_what_blind_cuts_cost(long_audio):
     }
     assert rates["fixed, 1 s overlap"] < rates["fixed"]
     assert rates["optimal"] < rates["fixed"]
+
+
+def rows(told: str, columns: int) -> dict[str, list[str]]:
+    """Return the rows of the tables shown that have so many columns, by name; the last counts."""
+    found = (re.split(r"  +", line) for line in told.splitlines())
+    return {row[0]: row[1:] for row in found if len(row) == columns + 1}
+
+
+PRECISIONS = ("float32", "bf16", "int8", "nf4")
+
+
+def test_the_exercises_on_quantisation_tell_a_wrong_answer_from_the_solution(quantised):
+    verdicts = re.findall(r"(✔|✘) (?:Right\.|Not yet:)", printed(quantised))
+    assert verdicts == [*"✘✘✘", *"✔✔✔", *"✘✘✔", *"✔✔✔"]
+
+
+def test_every_precision_of_the_tutorial_understands_the_meeting(quantised):
+    measured = rows(shown(quantised), columns=4)  # MB, load, transcribe, word error rate
+    for name in (*PRECISIONS, "int8, tower too", "nf4, tower too"):
+        assert float(measured[name][-1].rstrip("%")) <= 6
+    assert "the same text" in printed(quantised)  # of the model saved and loaded again
+
+
+def test_the_tutorial_predicts_the_bytes_that_it_then_measures(quantised):
+    measured = rows(shown(quantised), columns=5)  # as above, with the prediction before
+    shares = []
+    for name in PRECISIONS:
+        predicted, held = (float(cell) for cell in measured[name][:2])
+        assert held == pytest.approx(predicted, rel=0.01)
+        shares.append(held)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[1] == pytest.approx(shares[0] / 2, rel=0.01)
+
+
+def test_the_tutorial_shows_what_stays_unquantised(quantised):
+    kept = rows(shown(quantised), columns=4)
+    assert kept["lm_head"] == ["Linear", "1", "bfloat16", "0.000"]  # tied to the embeddings
+    assert "Linear4bit" in shown(quantised)
+
+
+def test_single_quantised_weights_are_refused_where_saving_would_damage_them(quantised):
+    told = " ".join(printed(quantised).split())
+    loaded, saved = (
+        float(re.search(rf"{when}: WER ([\d.]+)%", told)[1])
+        for when in ("as loaded", "saved after it was used")
+    )
+    if packs():
+        assert "would be damaged by saving them now; load it again and save it first" in told
+        assert saved > 2 * loaded
+    else:
+        assert "nothing was laid out anew" in told
+        assert saved == loaded
+
+
+def test_the_quoted_saving_of_int8_is_one_of_float32_with_a_head_of_its_own(quantised):
+    gib = dict(re.findall(r"^(\S.+?) +(\d\.\d\d) GiB", printed(quantised), re.MULTILINE))
+    assert float(gib["float32, not tied"]) == pytest.approx(8.76, rel=0.01)
+    assert float(gib["int8, the rest float32, not tied"]) == pytest.approx(3.92, rel=0.01)
+    assert gib["bf16, as published"] == "3.80"
+    assert gib["int8, tower too"] == "2.20"
+    assert gib["nf4, tower too, scales not quantised"] == "1.49"
 
 
 def test_the_exercises_on_models_tell_a_missing_answer_from_the_solution(kernel):
@@ -159,6 +229,6 @@ def test_rounds_of_loading_and_unloading_keep_no_weights(kernel):
     assert unloaded < by_hand / 2
 
 
-@pytest.mark.parametrize("name", ["quickstart", "long_audio", "kernel"])
+@pytest.mark.parametrize("name", ["quickstart", "long_audio", "quantised", "kernel"])
 def test_an_executed_tutorial_stays_small(name, request):
     assert len(nbformat.writes(request.getfixturevalue(name))) < LARGEST
