@@ -50,7 +50,8 @@ class Quantization:
     skip
         Further modules to leave as they are, by name or the end of it.
     threshold
-        int8: inputs larger than this are multiplied in 16 bits.
+        int8: inputs larger than this are multiplied in 16 bits. They are looked for over a whole
+        batch, so that a word may depend on what is recognised beside it.
     double
         4-bit: the scales are quantised as well, which saves another 0.4 bits a weight.
     compute_dtype
