@@ -456,6 +456,17 @@ def test_models_tells_all_about_one(shell: InteractiveShell, assets: Path) -> No
     assert told["weights in float32"].startswith("7.9 MB")
 
 
+@pytest.mark.parametrize("columns", [60, 100, 240])
+def test_the_table_of_models_fits_the_terminal(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = str(run(shell, "%asr models")[0])
+    assert "takes context and hotwords" in " ".join(shown.split())
+    if columns >= 100:
+        assert max(map(len, shown.splitlines())) <= columns
+
+
 def test_clean_forgets_the_model_in_out_and_keeps_other_results(
     shell: InteractiveShell, assets: Path
 ) -> None:

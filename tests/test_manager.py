@@ -16,6 +16,7 @@ import pytest
 import tiny_aligner
 from IPython.core.interactiveshell import InteractiveShell
 
+import nbasr
 from nbasr import settings
 from nbasr.engines import Request
 from nbasr.engines.quantization import Quantization
@@ -468,3 +469,32 @@ def test_importing_the_manager_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_line_that_loads_an_unloaded_model_again_works(assets):
+    folder = assets / "whisper-tiny-meeting"
+    model = nbasr.models.load(str(folder), quantization="nf4")
+    model.unload()
+    with pytest.raises(ModelError) as caught:
+        _ = model.module
+    line = str(caught.value).split("again: ")[1].removesuffix(".")
+    again = eval(line, {"nbasr": nbasr})
+    assert again.spec == model.spec
+    again.unload()
+
+
+def test_two_precisions_of_one_name_are_told_apart_when_they_go(assets):
+    folder = str(assets / "whisper-tiny-meeting")
+    nbasr.models.load(folder, quantization="none")
+    nbasr.models.load(folder, quantization="nf4")
+    told = repr(nbasr.models.unload_all())
+    assert "whisper-tiny-meeting (float32)" in told
+    assert "whisper-tiny-meeting (nf4)" in told
+
+
+@pytest.mark.parametrize("name", ["", "  ", 3, None])
+def test_what_is_no_name_of_a_model_gets_one_sentence(name):
+    nbasr.models.load("sphinx")
+    with pytest.raises((ModelError, OptionError)):
+        nbasr.models.load(name)
+    nbasr.models.unload_all()

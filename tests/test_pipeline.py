@@ -317,3 +317,16 @@ def test_interrupting_a_real_kernel_keeps_the_finished_chunks(assets):
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+
+
+def test_a_handle_may_be_given_for_a_model_and_means_it_as_it_is_loaded(meeting, tiny):
+    nbasr.models.unload_all()
+    nbasr.models.load(tiny)
+    model = nbasr.models.load(tiny, quantization="nf4")
+    assert nbasr.plan(meeting, model=model).spec == model.spec
+    nbasr.models.unload_all()
+
+
+def test_hotwords_that_a_model_cannot_take_are_announced(meeting):
+    with pytest.warns(ModelWarning, match="sphinx takes no hotwords"):
+        nbasr.plan(meeting, model="sphinx", hotwords=["studio", "budget"])

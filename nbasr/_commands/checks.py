@@ -38,11 +38,14 @@ class Check:
         What was found.
     mend
         What to do about it; ``""`` if it is well.
+    aside
+        Whether it is to be known although nothing need be done: something optional is not here.
     """
 
     name: str
     says: str
     mend: str = ""
+    aside: bool = False
 
     @property
     def good(self) -> bool:
@@ -119,7 +122,7 @@ def look_at_bitsandbytes() -> Check:
         says += f"; torch has CUDA {torch.version.cuda}, but this one does not"
         mend = "pip install --upgrade bitsandbytes"
     elif not torch.cuda.is_available() and torch.cpu._is_avx512_bf16_supported():
-        says += "; nf4 is the fast one on this CPU"
+        says += "; nf4 is the quickest to write with on this CPU"
     return Check("bitsandbytes", says, mend)
 
 
@@ -198,7 +201,8 @@ def look_at_hub() -> Check:
     free = shutil.disk_usage(_existing(folder)).free
     says = f"{folder}: {count(len(kept), 'model')}; {size(free)} free on the disk"
     if constants.HF_HUB_OFFLINE:
-        return Check("model hub", f"{says}; offline (HF_HUB_OFFLINE), so nothing is fetched")
+        offline = f"{says}; offline (HF_HUB_OFFLINE), so nothing is fetched"
+        return Check("model hub", offline, aside=True)
     reached = _reached(constants.ENDPOINT)
     if reached:
         return Check("model hub", f"{says}; {constants.ENDPOINT} answers")
@@ -206,6 +210,7 @@ def look_at_hub() -> Check:
         "model hub",
         f"{says}; {constants.ENDPOINT} does not answer, so only what is here can be loaded: a "
         "mirror is set by HF_ENDPOINT, a proxy by HTTPS_PROXY",
+        aside=True,
     )
 
 
@@ -227,13 +232,14 @@ def _reached(address: str) -> bool:
 def look_at_funasr() -> Check:
     if importlib.util.find_spec("funasr") is None:
         says = 'not here; Paraformer and SenseVoice need it: pip install "nbasr[funasr]"'
-        return Check("FunASR", says)
+        return Check("FunASR", says, aside=True)
     return Check("FunASR", metadata.version("funasr"))
 
 
 def look_at_lab() -> Check:
     if importlib.util.find_spec("jupyterlab") is None:
-        return Check("JupyterLab", 'not here; notebooks need it: pip install "nbasr[lab]"')
+        says = 'not here; notebooks need it: pip install "nbasr[lab]"'
+        return Check("JupyterLab", says, aside=True)
     version = metadata.version("jupyterlab")
     if importlib.util.find_spec("ipywidgets") is None:
         return Check("JupyterLab", f"{version}, without ipywidgets", "pip install ipywidgets")

@@ -27,7 +27,7 @@ class Report:
         """The report as it is shown."""
         rows = (
             (
-                "OK" if check.good else "!!",
+                "!!" if not check.good else "--" if check.aside else "OK",
                 check.name,
                 check.says + (f"\n→ {check.mend}" if check.mend else ""),
             )

@@ -84,7 +84,7 @@ def _devices(readings: tuple[Any, ...]) -> Table:
             f"{one.load:.0%}" if one.load is not None else "",
         )
         rows.append(facts)
-    columns = ("device", "", "free", "this kernel", "peak", "budget", "temperature", "load")
+    columns = ("device", "", "free", "this kernel", "peak", "budget", "temperature", "busy")
     used = [n for n in range(len(columns)) if any(row[n] for row in rows)]
     return Table(
         tuple(columns[n] for n in used), tuple(tuple(row[n] for n in used) for row in rows)

@@ -137,7 +137,7 @@ def _about(name: str, device: str) -> Table:
     rows = [("model", spec.name), ("from", spec.source or "comes with nbasr")]
     if entry is not None:
         facts = {
-            "times of words": entry.word_times,
+            "tells times of words": entry.word_times,
             "takes hotwords": entry.hotwords,
             "punctuation": entry.punctuation,
         }
@@ -153,7 +153,8 @@ def _about(name: str, device: str) -> Table:
     for asked, other in estimating.variants(name, device):
         held = weights.weights_bytes(other)
         if held is not None:
-            rows.append((f"weights in {other.precision}", f"{size(held)}  {asked}".rstrip()))
+            rest = f", rest {other.dtype}" if other.quantization is not None else ""
+            rows.append((f"weights in {other.precision}{rest}", f"{size(held)}  {asked}".rstrip()))
     rows.append((f"fits {device} now", estimating.choices(name, device) or "not known"))
     return Table(("", ""), tuple(rows))
 

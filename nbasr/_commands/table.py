@@ -30,19 +30,29 @@ class Table:
     def __str__(self) -> str:
         if not self.rows:
             return self.note
-        shown = [self.columns, *self.rows] if any(self.columns) else list(self.rows)
-        split = _wrapped([[text.split("\n") for text in row] for row in shown])
+        headed = any(self.columns)
+        shown = [self.columns, *self.rows] if headed else list(self.rows)
+        split = [[text.split("\n") for text in row] for row in shown]
         wide = [
-            max((len(line) for row in split for line in row[column]), default=0)
+            max(len(line) for row in split for line in row[column])
             for column in range(len(self.columns))
         ]
+        screen = shutil.get_terminal_size((120, 24)).columns
+        left = screen - sum(wide[:-1]) - 2 * len(wide[:-1])
+        narrow = left < min(wide[-1], LEAST)  # then the long texts stand below their rows
+        room = screen - len(INDENT) if narrow else left
         lines = []
-        for row in split:
-            for at in range(max(map(len, row))):
-                texts = (cell[at] if at < len(cell) else "" for cell in row)
-                padded = (f"{text:{width}}" for text, width in zip(texts, wide, strict=True))
+        for number, row in enumerate(split):
+            last = [part for line in row[-1] for part in textwrap.wrap(line, room) or [""]]
+            beside = row[:-1] if narrow else [*row[:-1], last]
+            for at in range(max(map(len, beside))):
+                texts = (cell[at] if at < len(cell) else "" for cell in beside)
+                padded = (f"{text:{width}}" for text, width in zip(texts, wide, strict=False))
                 lines.append("  ".join(padded).rstrip())
-        return "\n".join([*lines, *(["", self.note] if self.note else [])])
+            if narrow and not (headed and number == 0):
+                lines += [f"{INDENT}{line}" for line in last if line]
+        note = textwrap.wrap(self.note, screen)
+        return "\n".join([*lines, *(["", *note] if note else [])])
 
     __repr__ = __str__
 
@@ -62,27 +72,15 @@ SHORT = 26
 """Letters up to which a cell of a notebook's table stays on one line."""
 
 LEAST = 40
-"""Letters that the last column of a terminal's table has at least; narrower, it is not wrapped."""
+"""Letters that the last column of a terminal's table has at least; narrower, it goes below."""
+
+INDENT = "    "
 
 
 def _cell(text: str, tag: str) -> str:
     space = "pre" if len(text) <= SHORT else "pre-wrap"  # both keep the lines of a cell
     style = f"text-align:left;vertical-align:top;white-space:{space}"
     return f'<{tag} style="{style}">{html.escape(text)}</{tag}>'
-
-
-def _wrapped(rows: list[list[list[str]]]) -> list[list[list[str]]]:
-    """Wrap the last column, where the long texts are, to what the terminal leaves it."""
-    others = [
-        max(len(line) for row in rows for line in row[column]) for column in range(len(rows[0]) - 1)
-    ]
-    left = shutil.get_terminal_size((120, 24)).columns - sum(others) - 2 * len(others)
-    if left < LEAST:
-        return rows
-    return [
-        [*row[:-1], [part for line in row[-1] for part in textwrap.wrap(line, left) or [""]]]
-        for row in rows
-    ]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 import shutil
 import sys
@@ -58,6 +59,8 @@ def fetch(spec: EngineSpec) -> Path:
     if here is not None:
         return here
     must_be_loadable(spec.source)
+    if spec.engine == "funasr":  # before two gigabytes are fetched for nothing
+        _must_have_funasr()
     folder = _fetched(spec)
     known = entry(spec.source)
     if known is not None and known.companion and snapshot(known.companion) is None:
@@ -173,15 +176,23 @@ def _reason(spec: EngineSpec, error: Exception) -> str:
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 
 
+def _must_have_funasr() -> None:
+    if importlib.util.find_spec("funasr") is None:
+        raise ModelError(
+            'Paraformer and SenseVoice need FunASR, which is not here: pip install "nbasr[funasr]".'
+        )
+
+
 def _out_of_reach(spec: EngineSpec, reason: str) -> str:
     """Say that a model is neither here nor to be had, and the ways out."""
     from huggingface_hub import constants
 
     elsewhere = " nor in ModelScope's" if spec.engine == "funasr" else ""
+    other = ', or use model="sphinx", which comes with nbasr' if spec.engine != "aligner" else ""
     return (
         f"{spec.name} ({spec.source}) is not in the cache {constants.HF_HUB_CACHE}{elsewhere}, and "
         f"{reason}. Give a local folder with the model, set HF_ENDPOINT to a mirror or HTTPS_PROXY "
-        'to a proxy that you can reach, or use model="sphinx", which comes with nbasr.'
+        f"to a proxy that you can reach{other}."
     )
 
 

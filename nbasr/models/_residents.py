@@ -232,7 +232,7 @@ class Residents:
                 if gone:
                     release.collect()
             return release.ReleaseReport(
-                tuple(slot.spec.name for slot in gone),
+                _told_apart([slot.spec for slot in gone]),
                 before,
                 release.memory(),
                 release.residue_bytes(),
@@ -264,3 +264,12 @@ class Residents:
         if self._observed is not current:
             self._observed = current
             current.observe(lambda _: self.expire(), "keep_alive")
+
+
+def _told_apart(specs: Sequence[EngineSpec]) -> tuple[str, ...]:
+    """Return the names of models, with the precision where one name stands for several."""
+    names = [spec.name for spec in specs]
+    return tuple(
+        f"{spec.name} ({spec.precision})" if names.count(spec.name) > 1 else spec.name
+        for spec in specs
+    )

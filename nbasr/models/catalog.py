@@ -251,8 +251,9 @@ def _unknown(name: str) -> str:
     if not hint:  # "large-v3", "turbo", "qwen"
         inside = [n for n in names if name.strip() and name.strip().lower() in n]
         hint = f" Did you mean {inside[-1]!r}?" if inside else ""
+    known = "%asr models lists them" if hint else f"Known: {', '.join(names)}"
     return (
-        f"There is no model {name!r}.{hint} Known: {', '.join(names)}; a local "
+        f"There is no model {name!r}.{hint} {known}; a local "
         "folder (./my-whisper) and a hub id (owner/model) work too."
     )
 

@@ -103,6 +103,8 @@ class Wish:
 
 def is_called(spec: EngineSpec, name: str) -> bool:
     """Tell whether a person means this model: by its name, its hub id or its folder."""
+    if not name.strip():
+        return False
     folder = Path(expanded(name))
     return name.strip().lower() in (spec.name.lower(), spec.source.lower()) or (
         folder.is_dir() and str(folder.resolve()) == spec.source
@@ -118,7 +120,17 @@ def named(name: str, wish: Wish, residents: Sequence[Slot]) -> EngineSpec:
         What a person says.
     residents
         What is loaded, the last used first.
+
+    Raises
+    ------
+    ModelError, OptionError
+        If there is no such model, or it is no name.
     """
+    if not isinstance(name, str):
+        raise OptionError(
+            f"A model is named by text, not by {type(name).__name__}; give its catalogue name, hub "
+            "id or folder."
+        )
     for slot in residents:
         if is_called(slot.spec, name) and wish.suits(slot.spec):
             return slot.spec
@@ -134,7 +146,20 @@ def choose(options: Options, residents: Sequence[Slot]) -> EngineSpec:
         return _best(options, code, residents)
     spec = named(options.model, Wish.of(options), residents)
     _must_suit(spec, code, options.task)
+    _tell_of_hotwords(spec, options)
     return spec
+
+
+def _tell_of_hotwords(spec: EngineSpec, options: Options) -> None:
+    """Say that hotwords are for nothing where they are."""
+    known = catalog.entry(spec.source or spec.name)
+    if options.hotwords and known is not None and not known.hotwords:
+        warnings.warn(
+            f"{known.name} takes no hotwords, so they change nothing; %asr models marks those that "
+            "do with an h.",
+            ModelWarning,
+            stacklevel=6,
+        )
 
 
 def choose_aligner(

@@ -92,6 +92,10 @@ def estimate(
             said.quantization if quantization is None else quantization,
         )
     seconds = _above_0("chunk_seconds", chunk_seconds, spec.max_seconds)
+    if seconds > spec.max_seconds:
+        raise OptionError(
+            f"{spec.name} takes chunks of up to {spec.max_seconds:g} s, not {seconds:g} s."
+        )
     parts = _needs.weights(spec)
     if not parts:
         raise ModelError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr._units import size
 from nbasr.errors import ModelError
+from nbasr.models import catalog
 from nbasr.models.keeping import FOREVER, minutes, shown
 
 if TYPE_CHECKING:
@@ -184,10 +185,16 @@ class Model:
     def _here(self) -> Slot:
         slot = self._manager._residents.get(self.spec)
         if slot is None:
-            raise ModelError(
-                f'{self.name} was unloaded; load it again: nbasr.models.load("{self.name}").'
-            )
+            raise ModelError(f"{self.name} was unloaded; load it again: {self._loading()}.")
         return slot
+
+    def _loading(self) -> str:
+        """Return the line that loads it again."""
+        known = catalog.entry(self.spec.source or self.name)
+        how = [f'"{known.name if known is not None else self.spec.source}"']
+        if self.spec.quantization is not None:
+            how.append(f'quantization="{self.spec.precision}"')
+        return f"nbasr.models.load({', '.join(how)})"
 
     def _facts(self) -> list[str]:
         spec, held = self.spec, self.bytes

@@ -187,6 +187,7 @@ def chosen_aligner(options: Options, language: str | None) -> EngineSpec:
     if spec is None:
         raise ModelError(
             "No aligner that fits is on this machine; name one, and it is fetched if need be: "
-            'aligner="qwen3-forced-aligner-0.6b" (1.8 GB).'
+            'aligner="qwen3-forced-aligner-0.6b" (1.8 GB). Whisper and sphinx tell the times of '
+            "words themselves."
         )
     return spec

@@ -11,6 +11,7 @@ from nbasr.audio._many import is_many
 from nbasr.audio.recording import Recording
 from nbasr.errors import AudioError, NbasrError, OptionError
 from nbasr.models import catalog, manager
+from nbasr.models.model import Model
 from nbasr.pipeline.aligning import all_with_words, chosen_aligner
 from nbasr.pipeline.job import CUTTING, Job, cut
 from nbasr.pipeline.progress import Listener, Progress, listener
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 def transcribe(
     source: Any,
     *,
-    model: str | None = None,
+    model: str | Model | None = None,
     language: str | None = None,
     task: str | None = None,
     prompt: str | None = None,
@@ -59,9 +60,9 @@ def transcribe(
         Recording. A list, tuple or generator of them gives a list of transcripts, all by one
         resident model.
     model
-        Catalogue name, hub id or local folder. ``"auto"`` (default): a resident model, else the
-        best one already on this machine that fits, else the embedded engine, with a warning. Only
-        a model that is named is ever downloaded.
+        Catalogue name, hub id or local folder, or what `nbasr.models.load` gave. ``"auto"``
+        (default): a resident model, else the best one already on this machine that fits, else the
+        embedded engine, with a warning. Only a model that is named is ever downloaded.
     language
         Name or ISO code; ``"auto"`` (default) detects it where the model can, in each chunk anew,
         so that speakers may change it; where all speak one, naming it saves wrong guesses.
@@ -213,6 +214,8 @@ def plan(source: Any, **options: Any) -> Job:
 def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
     """Open the recordings, choose the model, cut."""
     name = chunking if isinstance(chunking, str) else None
+    if isinstance(given.get("model"), Model):
+        given = {**given, **_as_loaded(given["model"])}
     if given.get("hotwords") is not None and not isinstance(given["hotwords"], str):
         given["hotwords"] = ", ".join(given["hotwords"])
     options = settings.current().resolve(chunking=name, **given)
@@ -229,6 +232,18 @@ def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
         _refuse_beside(custom, {name: given.get(name) for name in CUTTING})
     plans = tuple(cut(recording, spec, options, custom) for recording in recordings)
     return Job(tuple(recordings), plans, spec, options, many, aligner)
+
+
+def _as_loaded(model: Model) -> dict[str, str]:
+    """Return the options that mean a resident model, of which a handle was given."""
+    spec = model.spec
+    bits = spec.quantization.method if spec.quantization is not None else "none"
+    return {
+        "model": spec.source or spec.name,
+        "dtype": spec.dtype,
+        "quantization": bits,
+        "device": spec.device,
+    }
 
 
 def _refuse_beside(custom: Any, cutting: dict[str, Any]) -> None:
