@@ -118,7 +118,10 @@ class MemoryEstimate:
         )
         if self.fits:
             return f"fits: {need} of the {room} that may be taken; {most}"
-        return f"does not fit: it takes {need}, and {room} may be taken; {most}"
+        return (
+            f"does not fit: it takes {need}, and {room} may be taken; {most}; %asr models "
+            f"{self.name} tells in which precision it does"
+        )
 
     @property
     def _source(self) -> str:
