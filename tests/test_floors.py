@@ -16,6 +16,7 @@ FLOORS = (
     ("chunking", "engines", "transcript"),
     ("models",),
     ("pipeline",),
+    ("widgets",),
     ("_commands", "magics", "cli", "__main__"),
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

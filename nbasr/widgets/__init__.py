@@ -1,0 +1,1 @@
+"""Panels for Jupyter: bring recordings in, see and hear them, tune where they are cut."""
