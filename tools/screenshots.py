@@ -1,0 +1,112 @@
+"""Take the pictures of panels that the documentation shows: light, dark, narrow, in Chinese.
+
+    python tools/screenshots.py recording
+    python tools/screenshots.py --folder build/look --only dark,narrow recording
+
+It needs Chromium, as the browser tests do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browser.harness import (  # noqa: E402
+    NO_CHROMIUM,
+    JupyterServer,
+    Notebook,
+    chromium_running,
+    find_chromium,
+)
+
+
+def nothing(notebook: Notebook) -> None:
+    """Leave the panel as it is first shown."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one picture shows: the output of the last of these cells."""
+
+    cells: tuple[str, ...]
+    act: Callable[[Notebook], None] = nothing
+    """What a person does before the picture is taken."""
+    with_code: bool = False
+    """Show the cell's code above its output."""
+    height: int = 900
+
+
+PICTURES = {
+    "recording": Picture(
+        ("import nbasr", 'nbasr.samples.open("meeting")'),
+        with_code=True,
+    ),
+}
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"theme": "dark"},
+    "narrow": {"width": 900},
+    "chinese": {"locale": "zh-CN"},
+}
+
+
+HIDDEN = ".jp-Collapser, .jp-cell-toolbar { visibility: hidden !important; }"
+"""What belongs to the notebook around a panel."""
+
+
+def take(notebook: Notebook, picture: Picture, path: Path) -> None:
+    """Run the cells, do what a person does, keep what is then seen."""
+    notebook.page.add_style_tag(content=HIDDEN)
+    notebook.run()
+    notebook.page.mouse.move(0, 0)
+    picture.act(notebook)
+    notebook.settle()
+    seen = notebook.cell(-1) if picture.with_code else notebook.output(-1)
+    seen.screenshot(path=path)
+
+
+def main() -> int:
+    """Take them; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(PICTURES)}; none: all")
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs", help="where they go")
+    parser.add_argument("--only", default=",".join(VARIANTS), help="some of %(default)s")
+    given = parser.parse_args()
+    variants = given.only.split(",")
+    names = given.names or list(PICTURES)
+    if unknown := [*(set(names) - set(PICTURES)), *(set(variants) - set(VARIANTS))]:
+        parser.error(f"there is no {unknown[0]}")
+    if find_chromium() is None:
+        parser.error(NO_CHROMIUM.removeprefix("browser tests skipped: "))
+    given.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ["NBASR_HOME"] = str(Path(folder) / "home")  # no settings of who takes them
+        server = JupyterServer("lab", Path(folder))
+        try:
+            with chromium_running() as browser:
+                for name in names:
+                    picture = PICTURES[name]
+                    for variant in variants:
+                        path = given.folder / f"{name}-{variant}.png"
+                        options = {"height": picture.height, **VARIANTS[variant]}
+                        notebook = Notebook(browser, server, picture.cells, **options)
+                        take(notebook, picture, path)
+                        notebook.close()
+                        print(path)
+        finally:
+            server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
