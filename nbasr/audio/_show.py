@@ -13,7 +13,7 @@ import numpy as np
 from nbasr.audio import _axis
 from nbasr.audio._saving import encode
 from nbasr.audio._words import clock
-from nbasr.audio.levels import Levels
+from nbasr.audio.levels import SILENCE_DB, Levels
 
 if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
@@ -27,27 +27,27 @@ _UNHEARD_DB = -65.0  # dBFS; quieter than that is silence anyhow
 
 # Colours of JupyterLab's theme; elsewhere the text's own, and a blue for white and for black.
 _TEXT = "var(--jp-content-font-color1, currentColor)"
-_DIM = "var(--jp-content-font-color2, currentColor)"
+DIM = "var(--jp-content-font-color2, currentColor)"
 _LINE = "var(--jp-border-color2, rgba(128, 128, 128, 0.5))"
 _WAVE = "var(--jp-brand-color1, #3f88d8)"
-_WARN = "var(--jp-warn-color1, #c77700)"
+WARN = "var(--jp-warn-color1, #c77700)"
+CARD_STYLE = (
+    f"color:{_TEXT};border:1px solid {_LINE};border-radius:4px;padding:8px 12px;"
+    "max-width:760px;font-family:var(--jp-ui-font-family, sans-serif);font-size:13px"
+)
 
 
 def card(recording: Recording) -> str:
     """Return the recording as HTML; names and tags in it are text, never markup."""
     facts = " · ".join(escape(fact) for fact in recording.facts())
     problems = "".join(
-        f'<div style="color:{_WARN}">&#9888; {escape(problem)}</div>'
+        f'<div style="color:{WARN}">&#9888; {escape(problem)}</div>'
         for problem in recording.problems
     )
-    style = (
-        f"color:{_TEXT};border:1px solid {_LINE};border-radius:4px;padding:8px 12px;"
-        "max-width:760px;font-family:var(--jp-ui-font-family, sans-serif);font-size:13px"
-    )
     return (
-        f'<div class="nbasr-recording" style="{style}">'
+        f'<div class="nbasr-recording" style="{CARD_STYLE}">'
         f"<div><strong>{escape(recording.name)}</strong> "
-        f'<span style="color:{_DIM}">{facts}</span></div>{problems}'
+        f'<span style="color:{DIM}">{facts}</span></div>{problems}'
         f"{waveform(recording.levels())}{_player(recording)}</div>"
     )
 
@@ -56,12 +56,19 @@ def described(levels: Levels) -> str:
     """Return the text alternative of a waveform: length, level and share of silence."""
     if not len(levels.rms_db):
         return "Waveform of an empty recording."
-    power = float(np.mean(10 ** (levels.rms_db.astype(np.float64) / 10)))
-    level_db = max(10 * np.log10(power), -100.0)
     return (
-        f"Waveform of {clock(levels.duration)}: level {level_db:.0f} dBFS, highest peak "
+        f"Waveform of {clock(levels.duration)}: level {mean_db(levels):.0f} dBFS, highest peak "
         f"{levels.peak_db:.0f} dBFS, {100 * silence_share(levels):.0f} % silence."
     )
+
+
+def mean_db(levels: Levels) -> float:
+    """Return the level of the mean power in dBFS, not below -100."""
+    if not len(levels.rms_db):
+        return SILENCE_DB
+    powers = np.exp(levels.rms_db * np.float32(np.log(10) / 10))
+    power = float(np.mean(powers, dtype=np.float64))
+    return max(10 * float(np.log10(power)), SILENCE_DB)
 
 
 def silence_share(levels: Levels) -> float:
@@ -88,7 +95,7 @@ def waveform(levels: Levels) -> str:
         f'<svg role="img" aria-label="{told}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         'preserveAspectRatio="none" style="display:block;width:100%;height:80px;margin-top:6px">'
         f'<title>{told}</title><polygon points="{" ".join(outline)}" style="fill:{_WAVE}"/></svg>'
-        f'<div style="color:{_DIM};font-size:11px">{_axis.html(levels.duration)}</div>'
+        f'<div style="color:{DIM};font-size:11px">{_axis.html(levels.duration)}</div>'
     )
 
 
@@ -103,7 +110,7 @@ def _player(recording: Recording) -> str:
     return (
         f'<audio controls preload="none" aria-label="{label}" src="data:audio/mpeg;base64,{sound}" '
         'style="width:100%;height:36px;margin-top:6px"></audio>'
-        + (f'<div style="color:{_DIM};font-size:11px">Plays the {note}.</div>' if cut else "")
+        + (f'<div style="color:{DIM};font-size:11px">Plays the {note}.</div>' if cut else "")
     )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import anywidget
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     buffers: Sequence[bytes | memoryview] = ()
 
 
-def answers(kind: str, *, aside: bool = False) -> Callable[[_Handler], _Handler]:
+def answers(kind: str, *, aside: bool | str = False) -> Callable[[_Handler], _Handler]:
     """Mark the method of a panel that answers requests of a kind.
 
     The method takes the request's values by name, and ``buffers`` if it has such a parameter; it
@@ -47,7 +47,8 @@ def answers(kind: str, *, aside: bool = False) -> Callable[[_Handler], _Handler]
         What the browser asks for.
     aside
         Whether it takes long: it then runs in the panel's own thread, one after the other, so that
-        neither cells nor other panels wait for it.
+        neither cells nor other panels wait for it. A name: in a thread of that name, for what takes
+        so long that not even this panel may wait for it.
     """
 
     def marked(method: _Handler) -> _Handler:
@@ -69,17 +70,19 @@ class Panel(anywidget.AnyWidget):
 
     language = traitlets.Unicode("").tag(sync=True)
 
-    _handlers: ClassVar[dict[str, tuple[str, bool]]] = {}
+    _handlers: ClassVar[dict[str, tuple[str, bool | str]]] = {}
 
-    def __init_subclass__(cls, entry: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls, entry: str | None = None, styles: Sequence[str] = (), **kwargs: Any
+    ) -> None:
         if entry is not None:
             cls._esm = _bundle.module(f"{entry}.js")
-            names = ("panel", entry) if (_bundle.STATIC / f"{entry}.css").is_file() else ("panel",)
-            cls._css = _bundle.style(*(f"{name}.css" for name in names))
+            sheets = [f"{name}.css" for name in ("panel", *styles, entry)]
+            cls._css = _bundle.style(*(one for one in sheets if (_bundle.STATIC / one).is_file()))
         super().__init_subclass__(**kwargs)
         cls._handlers = {
             kind: (name, aside)
-            for name, method in inspect.getmembers(cls, inspect.isfunction)
+            for name, method in inspect.getmembers_static(cls, inspect.isfunction)
             for kind, aside in [getattr(method, _MARK, (None, False))]
             if kind is not None
         }
@@ -87,6 +90,8 @@ class Panel(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         chosen = settings.current().interface_language
         traits.setdefault("language", "" if chosen == "auto" else chosen)
+        self._threads: dict[str, ThreadPoolExecutor] = {}
+        self._threads_lock = threading.Lock()
         super().__init__(**traits)
         self.on_msg(self._asked)
 
@@ -98,8 +103,11 @@ class Panel(anywidget.AnyWidget):
         """Send the browser something that it did not ask for; from any thread."""
         self.send({"event": event, **data}, list(buffers))
 
-    def aside(self, work: Callable[[], None]) -> Future[None]:
-        """Do something in the panel's own thread; what goes wrong is shown in the panel."""
+    def aside(self, work: Callable[[], None], thread: str = "") -> Future[None]:
+        """Do something in the panel's own thread, or in another of its threads, by its name.
+
+        What goes wrong is shown in the panel.
+        """
 
         def guarded() -> None:
             try:
@@ -107,17 +115,26 @@ class Panel(anywidget.AnyWidget):
             except Exception as error:
                 self.tell("problem", _problem(error))
 
-        return self._thread.submit(guarded)
+        return self._thread(thread).submit(guarded)
 
     def close(self) -> None:
         """Take the panel away, from the notebook too; what it was doing is not waited for."""
-        if "_thread" in self.__dict__:
-            self._thread.shutdown(wait=False, cancel_futures=True)
+        if "_threads" in self.__dict__:  # else it was refused before it began
+            with self._threads_lock:
+                for thread in self._threads.values():
+                    thread.shutdown(wait=False, cancel_futures=True)
         super().close()
 
-    @cached_property
-    def _thread(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, thread_name_prefix=type(self).__name__)
+    def __del__(self) -> None:
+        if "_threads" in self.__dict__:  # else it was refused, and nothing in it is there to close
+            super().__del__()
+
+    def _thread(self, name: str) -> ThreadPoolExecutor:
+        with self._threads_lock:
+            if name not in self._threads:
+                called = f"{type(self).__name__} {name}".strip()
+                self._threads[name] = ThreadPoolExecutor(1, thread_name_prefix=called)
+            return self._threads[name]
 
     def _asked(self, _: Any, content: dict[str, Any], buffers: list[memoryview]) -> None:
         """Answer a request; whatever goes wrong is an answer too."""
@@ -140,7 +157,7 @@ class Panel(anywidget.AnyWidget):
             self.send({"answer": number, "data": found.data}, list(found.buffers))
 
         if aside:
-            self._thread.submit(answer)
+            self._thread("" if aside is True else aside).submit(answer)
         else:
             answer()
 

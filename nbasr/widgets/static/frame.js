@@ -19,7 +19,7 @@ export function createFrame({ model, el, signal }, { kind, title }) {
   const live = announcer();
   const waiting = h("div.nb-waiting", { role: "status", hidden: true }, t("panel.waiting"));
   const body = h("div.nb-body");
-  const root = h("section.nbasr", { "aria-label": t(title), lang: t.language === "zh" ? "zh-CN" : "en" },
+  const root = h("div.nbasr", { role: "group", "aria-label": t(title), lang: t.language === "zh" ? "zh-CN" : "en" },
     problems.element, body, waiting, live.element);
   root.classList.add(`nbasr-${kind}`);
   const restyled = new Set();

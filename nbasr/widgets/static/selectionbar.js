@@ -1,0 +1,54 @@
+// The row under a waveform: what is selected, to the hundredth, and what can be done with it.
+
+import { button, h } from "./dom.js";
+import { clockField } from "./clockfield.js";
+
+/**
+ * @param {{play: () => void, mark?: () => void}} actions `mark` makes the selection a region
+ * @returns {{element: HTMLElement}}
+ */
+export function createSelectionBar(frame, view, { play, mark = null }) {
+  const { t } = frame;
+  const hint = h("span.nb-dim.nb-hint", {}, t("wave.select_hint"));
+  const start = clockField({
+    label: t("wave.selection_start"), value: 0, most: view.duration, t,
+    onchange: (to) => view.selection && view.select(to, Math.max(view.selection.stop, to + view.shortest), "field"),
+  });
+  const stop = clockField({
+    label: t("wave.selection_stop"), value: 0, most: view.duration, t,
+    onchange: (to) => view.selection && view.select(Math.min(view.selection.start, to - view.shortest), to, "field"),
+  });
+  const length = h("span.nb-time.nb-dim");
+  const zoom = button({ label: t("wave.zoom_selection"), icon: "zoomin", keys: "Z", onclick: zoomIn });
+  const clear = button({ label: t("wave.clear"), icon: "close", keys: "Esc", onclick: clearIt });
+  const region = mark && button({ label: t("wave.mark"), icon: "plus", keys: "R", showLabel: true, onclick: mark });
+  const playIt = button({ label: t("play.selection"), icon: "play", keys: "Enter", onclick: play });
+  const some = h("div.nb-row", {},
+    h("span", {}, t("wave.selection")), start.element, h("span.nb-dim", {}, "–"), stop.element, length,
+    playIt, zoom, region, clear);
+  const element = h("div.nb-row.nb-selection", { role: "group", "aria-label": t("wave.selection") }, hint, some);
+
+  function zoomIn() {
+    const { start: from, stop: to } = view.selection;
+    view.show(from - 0.05 * (to - from), to + 0.05 * (to - from));
+  }
+
+  function clearIt() {
+    view.select(null);
+    view.focus();
+  }
+
+  function update() {
+    const { selection } = view;
+    hint.hidden = selection !== null;
+    some.hidden = selection === null;
+    if (!selection) return;
+    start.value = selection.start;
+    stop.value = selection.stop;
+    length.textContent = t("wave.length", { seconds: (selection.stop - selection.start).toFixed(2) });
+  }
+
+  view.on("selection", update);
+  update();
+  return { element };
+}

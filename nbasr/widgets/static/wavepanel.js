@@ -1,0 +1,55 @@
+// A recording's waveform with all that belongs to it; panels that build on it add theirs.
+
+import { h } from "./dom.js";
+import { createPlayer } from "./player.js";
+import { createRegions } from "./regions.js";
+import { createSamples } from "./samples.js";
+import { createSelectionBar } from "./selectionbar.js";
+import { loadSound } from "./sound.js";
+import { createSpectrogram } from "./spectrogram.js";
+import { silenceBetween, speechSpans } from "./speech.js";
+import { createTransport } from "./transport.js";
+import { createViewTools } from "./viewtools.js";
+import { createHead } from "./wavehead.js";
+import { syncWave } from "./wavesync.js";
+import { createWaveView } from "./waveview.js";
+
+const MIN_PAUSE = 0.2; // s; what nbasr.chunking takes for a pause where nothing is said of it
+
+/**
+ * Make the parts of a waveform panel, wired together; the caller puts them up.
+ * @param frame of the panel
+ * @param context anywidget's
+ * @param {{regions?: boolean, signal?: AbortSignal}} options
+ * @returns {Promise<{sound, samples, player, view, transport, spectrogram, head: HTMLElement,
+ *   tools: HTMLElement, selection: HTMLElement, regions: {element: HTMLElement}|null}>}
+ */
+export async function createWavePanel(frame, context, { regions = true } = {}) {
+  const { model } = context;
+  const sound = await loadSound(frame, context);
+  const samples = createSamples(frame.link, sound);
+  const view = createWaveView(frame, sound, { samples, height: model.get("height") });
+  const player = createPlayer({ samples, sound, signal: frame.signal });
+  const transport = createTransport(frame, sound, player, view);
+  const spectrogram = createSpectrogram(frame, sound, view);
+  const marks = regions ? createRegions(frame, context, view, player) : null;
+  const viewTools = createViewTools(frame, view, spectrogram.button);
+  const head = createHead(frame, sound, model.get("about"));
+  const selection = createSelectionBar(frame, view, {
+    play: () => transport.playSelection(),
+    mark: marks && (() => marks.add()),
+  });
+
+  for (const { keys } of [transport, spectrogram, viewTools, ...(marks ? [marks] : [])]) view.addKeys(keys);
+  view.setDescribed(head.described);
+  const speech = speechSpans(sound, { mode: "auto", value: 0, minPause: MIN_PAUSE });
+  view.setSilence(silenceBetween(speech, sound.duration));
+  syncWave(context, frame, { view, player });
+  return {
+    sound, samples, player, view, transport, spectrogram,
+    head: head.element,
+    tools: h("div", {}, h("div.nb-row.nb-tools", {}, transport.element, h("span.nb-spacer"), viewTools.element), viewTools.list),
+    selection: selection.element,
+    regions: marks,
+  };
+}
