@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -35,7 +36,14 @@ def name_of(url: str) -> str:
     return unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or "the address"
 
 
-def fetch(url: str, target: Path, *, max_bytes: float, timeout: float) -> None:
+def fetch(
+    url: str,
+    target: Path,
+    *,
+    max_bytes: float,
+    timeout: float,
+    watch: Callable[[int, int | None], None] | None = None,
+) -> None:
     """Fetch `url` into the new file `target`.
 
     Parameters
@@ -48,13 +56,16 @@ def fetch(url: str, target: Path, *, max_bytes: float, timeout: float) -> None:
         Most bytes taken, whatever the server declares.
     timeout
         Most seconds for all of it: name, connection, answer and transfer.
+    watch
+        Called, in another thread, with the bytes received so far and those declared, None where
+        the server does not say. The transfer ends with the `AudioError` that it raises.
 
     Raises
     ------
     AudioError
         If it cannot be fetched, is too large or takes too long.
     """
-    download = _Download(url, target, max_bytes, timeout)
+    download = _Download(url, target, max_bytes, timeout, watch)
     # A thread of its own, because only that bounds the time for looking up a name, too, and lets
     # an interrupt through at once.
     worker = threading.Thread(target=download.run, name="nbasr-fetch", daemon=True)
@@ -91,8 +102,16 @@ def _request(url: str) -> urllib.request.Request:
 class _Download:
     """One transfer in a thread; `finished` is set when `error` says how it went."""
 
-    def __init__(self, url: str, target: Path, max_bytes: float, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        target: Path,
+        max_bytes: float,
+        timeout: float,
+        watch: Callable[[int, int | None], None] | None,
+    ) -> None:
         self.name = name_of(url)
+        self.watch = watch or (lambda _received, _declared: None)
         self.url, self.target = url, target
         self.max_bytes, self.timeout = max_bytes, timeout
         self.deadline = time.monotonic() + timeout
@@ -156,6 +175,7 @@ class _Download:
                 if self.cancelled or time.monotonic() > self.deadline:
                     raise AudioError(self.too_slow())
                 file.write(piece)
+                self.watch(received, declared)
             if declared is not None and received < declared:
                 raise AudioError(
                     f"{self.name} broke off after {count(received, 'byte')} of {declared:,}; "

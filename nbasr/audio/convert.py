@@ -23,7 +23,8 @@ _RECORDINGS = (  # endings of files that must be recordings, so that it is told 
     "3gp aac ac3 aif aiff amr ape au avi caf dts flac flv m4a m4b m4v mka mkv mov mp2 mp3 mp4 mpeg "
     "mpg mts mxf oga ogg ogv opus ra rm spx tta ts voc w64 wav weba webm wma wmv wv"
 )
-_SUFFIXES = frozenset(f".{ending}" for ending in _RECORDINGS.split(" "))
+SUFFIXES = frozenset(f".{ending}" for ending in _RECORDINGS.split(" "))
+"""What the names of recordings end in, in small letters."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ def _converted(job: _Job, target: Path, overwrite: bool) -> tuple[str, Outcome]:
     try:
         with resolved(source) as content:
             assert not isinstance(content, ArraySound)
-            if not job.named and source.suffix.lower() not in _SUFFIXES:
+            if not job.named and source.suffix.lower() not in SUFFIXES:
                 try:
                     with _media.opened(content) as (container, _):
                         _media.audio_stream(container, content.name, None)

@@ -59,6 +59,15 @@ def probe(source: Source, *, stream: int | None = None) -> Probe:
         return declared_by(found, stream)
 
 
+def open_quietly(source: Source) -> Recording:
+    """Open a recording as `Recording.open` does, without a warning of what is wrong with it.
+
+    For panels: they show its `problems`, and open it in a thread, whose warnings would turn up
+    below any cell.
+    """
+    return source if isinstance(source, Recording) else Recording._open(source, None, None)
+
+
 class Recording:
     """A recording, decoded to mono 16 kHz; made by `Recording.open`.
 
@@ -157,13 +166,17 @@ class Recording:
                     "opened."
                 )
             source = source.path
-        with resolved(source) as found:
-            path = None if isinstance(found, ArraySound) else found.path
-            opened = open_source(found, channel, stream)
-            recording = cls(found.name, path, opened, (channel, stream))
+        recording = cls._open(source, channel, stream)
         for problem in recording.problems:
             warnings.warn(f"{recording.name} {problem}", AudioWarning, stacklevel=2)
         return recording
+
+    @classmethod
+    def _open(cls, source: Source, channel: int | None, stream: int | None) -> Recording:
+        with resolved(source) as found:
+            path = None if isinstance(found, ArraySound) else found.path
+            opened = open_source(found, channel, stream)
+            return cls(found.name, path, opened, (channel, stream))
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -261,6 +261,10 @@ class Notebook:
         """Return what axe finds wrong in an element: violations, each with `id` and `nodes`."""
         return axe_violations(self.page, of)
 
+    def reload(self) -> None:
+        """Load the page anew, as it is on disk; the kernel goes on."""
+        self._open()
+
     def close(self) -> None:
         """Close the page and shut the kernel down."""
         if self._probe is not None:
