@@ -107,11 +107,30 @@ class Options:
     min_seconds: float | None = _option(
         None, "chunks shorter than this join a neighbour", at_least=0.0, metavar="S"
     )
+    target_seconds: float | None = _option(
+        None,
+        "length that chunks should have if pauses allow; unset: as long as good pauses make them",
+        at_least=0.0,
+        metavar="S",
+    )
     min_pause: float | None = _option(
         None, "shortest silence that counts as a pause, in seconds", at_least=0.0, metavar="S"
     )
+    margin: float | None = _option(
+        None,
+        "seconds of sound kept around speech where silence is left out",
+        at_least=0.0,
+        metavar="S",
+    )
     threshold_db: float | None = _option(
         None, "level in dBFS below which it is silent; unset: from the noise floor", metavar="DB"
+    )
+    above_floor_db: float | None = _option(
+        None,
+        "decibels above the noise floor at which speech begins, in place of a level in dBFS; "
+        "unset: 8 to 15, the more the louder the speech",
+        at_least=0.0,
+        metavar="DB",
     )
     overlap: float = _option(
         0.0,
@@ -152,6 +171,12 @@ class Limits:
         -1.0,
         "minutes that an unused model stays loaded; 0: no longer than its work; -1: until unloaded",
         at_least=-1.0,
+    )
+    upload_max_mb: float = _option(
+        8000.0, "largest file that a panel takes from the browser", at_least=0.0
+    )
+    interface_language: str = _option(
+        "auto", "language of the panels; auto is the browser's", choices=("auto", "en", "zh")
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from nbasr._commands import files, sources, transcribing
 from nbasr._commands.arguments import WIDTH
+from nbasr._commands.completion import complete
 from nbasr._commands.sources import Source, named
 from nbasr._commands.words import Word, check_closed, split, whole
 from nbasr.errors import AudioError, NbasrError, OptionError
@@ -160,8 +161,11 @@ def test_every_declared_option_is_typed_with_its_flag() -> None:
         "chunking": "fixed",
         "max_seconds": "12",
         "min_seconds": "1",
+        "target_seconds": "9.5",
         "min_pause": "0.2",
+        "margin": "0.1",
         "threshold_db": "-40",
+        "above_floor_db": "12",
         "overlap": "0.5",
         "timestamps": "word",
         "aligner": "a",
@@ -181,6 +185,22 @@ def test_option_values_may_be_objects() -> None:
     assert parsed.values["chunking"] is strategy
     assert parsed.values["max_seconds"] == 2.0
     assert parsed.values["model"] == "tiny"
+
+
+def test_options_of_cutting_are_completed_and_explained() -> None:
+    known = {"transcribe": transcribing.command()}
+    for start, flag in (
+        ("--tar", "target-seconds"),
+        ("--mar", "margin"),
+        ("--ab", "above-floor-db"),
+    ):
+        line = f"%transcribe a.wav {start}"
+        offered = complete(line, 0, len(line), known, {})
+        assert [offer.text for offer in offered.offers] == [f"--{flag}"]
+    manual = " ".join(transcribing.command().manual().split())
+    assert "--target-seconds S length that chunks should have if pauses allow" in manual
+    assert "--above-floor-db DB decibels above the noise floor at which speech begins" in manual
+    assert "--margin S seconds of sound kept around speech" in manual
 
 
 def test_a_quoted_word_or_one_after_two_dashes_is_never_an_option() -> None:
@@ -203,6 +223,11 @@ def test_a_quoted_word_or_one_after_two_dashes_is_never_an_option() -> None:
         ("--batch-size 1.5", "--batch-size takes a whole number"),
         ("--batch-size {1.5}", "a whole number"),
         ("--max-seconds 0.01", "at least 0.5"),
+        ("--target-second 9", "Did you mean '--target-seconds'?"),
+        ("--margin wide", "--margin takes a number, not 'wide'."),
+        ("--margin -0.1", "margin is at least 0, not -0.1."),
+        ("--above-floor-db loud", "--above-floor-db takes a number, not 'loud'."),
+        ("--above-floor-db -3", "above_floor_db is at least 0, not -3.0."),
         ("--out two.words", "the name of a variable"),
         ("--out class", "the name of a variable"),
         ("--out {3}", "--out takes text, not int"),

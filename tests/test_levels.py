@@ -154,7 +154,7 @@ def test_only_mono_16_bit_samples_are_measured(sound):
 
 def test_levels_cannot_be_changed():
     levels = Levels.of(extremes(1.0))
-    for array in (levels.rms_db, levels.peaks[0], levels.excess_db):
+    for array in (levels.rms_db, levels.peaks[0], levels.excess_db, levels.floor_nodes):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
 
@@ -181,6 +181,43 @@ def test_digital_silence_is_the_floor_behind_a_noise_gate():
     bursts = [noise(0.3, rng.uniform(-70, -10), seed) for seed in range(100)]
     sound = np.concatenate([part for burst in bursts for part in (burst, np.zeros(RATE // 3))])
     assert Levels.of(sound.astype(np.int16)).noise_floor_db == -100
+
+
+def excess_of(rms_db: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Do what `Levels.floor_nodes` says, one frame after the other, as a browser would."""
+    groups = len(rms_db) // 10
+    excess = np.empty(len(rms_db))
+    for frame, level in enumerate(rms_db.tolist()):
+        x = 10 * min(frame // 10, groups - 1)
+        after = next((at for at, (place, _) in enumerate(nodes) if place > x), len(nodes))
+        if len(nodes) == 1 or after == 0:
+            floor = nodes[0][1]
+        elif after == len(nodes):
+            floor = nodes[-1][1]
+        else:
+            (left, low), (right, high) = nodes[after - 1 : after + 1]
+            floor = low + (high - low) * (x - left) / (right - left)
+        excess[frame] = level - floor
+    return excess
+
+
+@pytest.mark.parametrize("seconds", [0.005, 0.09, 7.003, 29.99, 30.1, 31.0, 47.777, 95.0])
+def test_the_excess_follows_from_the_nodes_of_the_floor(seconds):
+    loud = noise(seconds, -30) * (np.arange(round(seconds * RATE)) // RATE % 3 == 1)
+    rising = noise(seconds, -70) * np.linspace(1, 9, len(loud))
+    levels = Levels.of(np.rint(loud * 0.8 + rising).clip(-32768, 32767).astype(np.int16))
+    nodes = levels.floor_nodes
+    assert nodes.dtype == np.float32
+    assert nodes.shape == (1 if seconds < 30.1 else 1 + int((seconds - 30) // 5), 2)
+    assert nodes[:, 0].tolist() == (
+        [0] if seconds < 30.1 else [1500 + 500 * at for at in range(len(nodes))]
+    )
+    found = excess_of(levels.rms_db, nodes.tolist())
+    np.testing.assert_allclose(found, levels.excess_db, atol=1e-3)
+
+
+def test_the_nodes_of_the_floor_of_nothing_are_one():
+    assert Levels.of(np.empty(0, np.int16)).floor_nodes.tolist() == [[0, -100]]
 
 
 def test_a_rising_floor_is_followed():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nbasr import samples
 from nbasr.audio.levels import RATE, Levels
-from nbasr.chunking import pauses, speech
+from nbasr.chunking import automatic_above_floor_db, pauses, speech
 from nbasr.chunking.pauses import stretches
 from nbasr.errors import AudioError, OptionError
 
@@ -107,6 +107,25 @@ def test_the_level_at_which_speech_begins_can_be_given():
     assert len(speech(levels, above_floor_db=80)) == 0
 
 
+@pytest.mark.parametrize(
+    ("loud_db", "decibels"), [(-50, 8.0), (-12, 10.0), (0, 12.4), (15, 15.0)]
+)  # of noise at -62 dBFS: a fifth of the way, and no less or more than the limits
+def test_what_is_said_of_no_level_is_a_fifth_of_the_way_to_the_loud_parts(loud_db, decibels):
+    quiet, loud = np.full(900, -62, np.float32), np.full(100, loud_db, np.float32)
+    levels = Levels(np.concatenate([quiet, loud]), (np.zeros((1, 2), np.int16),), 160_000)
+    assert automatic_above_floor_db(levels) == pytest.approx(decibels, abs=1e-4)
+
+
+@given(spans=st.lists(st.tuples(st.floats(0, 30), st.floats(-45, -10)), max_size=8))
+@settings(max_examples=30, deadline=None)
+def test_speech_begins_at_the_automatic_level_where_none_is_given(spans):
+    spans = [(start, start + 1.5, level) for start, level in spans]
+    levels = Levels.of(conversation(spans, 32, -60))
+    above = automatic_above_floor_db(levels)
+    assert 8 <= above <= 15
+    np.testing.assert_array_equal(speech(levels), speech(levels, above_floor_db=above))
+
+
 def test_a_pause_shorter_than_the_shortest_does_not_divide():
     levels = Levels.of(conversation([(1, 3, -20.0), (3.4, 5, -20.0)], 6, -60))
     assert len(speech(levels, min_pause=0.3)) == 2
@@ -190,6 +209,7 @@ def test_speech_and_pauses_make_up_the_recording(values, threshold_db, min_pause
 
 def test_recordings_are_as_good_as_their_levels():
     meeting = samples.open("meeting")
+    assert automatic_above_floor_db(meeting) == automatic_above_floor_db(meeting.levels())
     for find in (speech, pauses):
         assert find(meeting).tolist() == find(meeting.levels()).tolist() != []
         with pytest.raises(AudioError):

@@ -7,11 +7,12 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from plans import LEVELS, MAXIMUM, check, levels_of, measure, times_in
 
 from nbasr import samples
-from nbasr.audio.levels import FRAME, RATE, Levels
+from nbasr.audio.levels import RATE, Levels
 from nbasr.audio.recording import Recording
 from nbasr.chunking import (
     Chunk,
@@ -20,71 +21,15 @@ from nbasr.chunking import (
     Fixed,
     Optimal,
     Silence,
+    Vad,
     adaptive_seconds,
+    automatic_above_floor_db,
+    speech,
     strategy,
 )
 from nbasr.chunking._places import Places
-from nbasr.chunking.optimal import cheapest
+from nbasr.chunking.optimal import cheapest, off_target
 from nbasr.errors import AudioError, OptionError
-
-
-def levels_of(spans: list[tuple[float, float]], seed: int = 0, extra: int = 0) -> Levels:
-    """Return levels of speech and pauses that last (speech, pause) seconds in turn."""
-    rng = np.random.default_rng(seed)
-    parts = [
-        rng.normal(mean, scatter, round(seconds * 100))
-        for speech, pause in spans
-        for seconds, mean, scatter in ((speech, -25, 4), (pause, -60, 0.5))
-    ]
-    rms_db = np.concatenate([np.empty(0), *parts]).clip(-95, 0).astype(np.float32)
-    return Levels(rms_db, (np.zeros((1, 2), np.int16),), max(FRAME * len(rms_db) - extra, 0))
-
-
-SPANS = st.lists(
-    st.tuples(
-        st.one_of(st.floats(0, 3), st.floats(0, 40)),
-        st.one_of(st.floats(0, 0.6), st.floats(0, 4), st.floats(20, 90)),
-    ),
-    max_size=25,
-)
-LEVELS = st.builds(levels_of, SPANS, st.integers(0, 99), st.integers(0, FRAME - 1))
-MAXIMUM = st.one_of(st.sampled_from([0.5, 6.0, 30.0]), st.floats(0.5, 60))
-
-
-def measure(spans, other) -> float:
-    """Return the seconds that `spans` and `other` have in common, counted as often as they do."""
-    return sum(max(min(b, d) - max(a, c), 0.0) for a, b in spans for c, d in other)
-
-
-def check(plan: ChunkPlan) -> None:
-    """Assert what holds for every plan."""
-    spans = [(chunk.start, chunk.stop) for chunk in plan.chunks]
-    assert all(0 <= start < stop <= plan.duration for start, stop in spans)
-    assert plan.longest <= plan.max_seconds
-    for chunk, after in zip(plan.chunks[:-1], plan.chunks[1:], strict=True):
-        assert chunk.start < after.start
-        assert chunk.stop < after.stop
-        assert after.overlap == pytest.approx(max(chunk.stop - after.start, 0), abs=1e-6)
-    if plan.chunks:
-        assert plan.chunks[0].overlap == 0
-    # Chunks and what is skipped make up the recording, once.
-    shared = sum(chunk.overlap for chunk in plan.chunks)
-    held = sum(stop - start for start, stop in spans) - shared
-    assert held + plan.skipped_seconds == pytest.approx(plan.duration, abs=1e-6)
-    assert measure(spans, plan.skipped) < 1e-6
-    # Every second of speech is in exactly one chunk, or in an overlap made on purpose.
-    total = sum(stop - start for start, stop in plan.speech)
-    overlaps = [(chunk.start, chunk.start + chunk.overlap) for chunk in plan.chunks]
-    assert measure(spans, plan.speech) - measure(overlaps, plan.speech) == pytest.approx(total)
-    assert plan.speech_seconds == pytest.approx(total)
-    assert measure(plan.skipped, plan.speech) < 1e-6
-    # Cuts lie between their chunks, and know the pause they fell into.
-    assert len(plan.cuts) == max(len(plan.chunks) - 1, 0)
-    for cut, before, after in zip(plan.cuts, plan.chunks[:-1], plan.chunks[1:], strict=True):
-        edges = sorted((before.stop, after.start))
-        assert edges[0] <= cut.time <= edges[1]
-        inside = [s for s in plan.speech if s[0] + 1e-6 < cut.time < s[1] - 1e-6]
-        assert not (inside and cut.pause)
 
 
 @given(levels=LEVELS, max_seconds=MAXIMUM, margin=st.floats(0, 2), kind=st.sampled_from("OS"))
@@ -140,23 +85,29 @@ def test_optimal_cuts_into_speech_no_more_often_than_silence(levels, max_seconds
     costs=st.lists(st.floats(-0.2, 2), min_size=13, max_size=13),
     longest=st.floats(1, 12),
     shortest=st.floats(0, 2),
+    target=st.none() | st.floats(0.5, 12),
 )
-@settings(max_examples=300, deadline=None)
-def test_no_choice_of_places_is_cheaper_than_the_cheapest(steps, costs, longest, shortest):
+@settings(max_examples=400, deadline=None)
+def test_no_choice_of_places_is_cheaper_than_the_cheapest(steps, costs, longest, shortest, target):
     times = np.concatenate(([0.0], np.cumsum(steps)))
-    found = Places(times, times, times, times, np.ones(len(times)), np.array(costs[: len(times)]))
+    count = len(times)
+    none = np.full(count, np.nan)
+    found = Places(times, times, times, times, np.ones(count), np.array(costs[:count]), none)
     end = len(steps)
-    best = {0: 0.0}  # every place by the cheapest way there, over all ways
-    for place in range(1, end + 1):
-        ways = [
-            best[before] + costs[place]
-            for before in best
-            if shortest - 1e-9 <= times[place] - times[before] <= longest + 1e-9
-        ]
-        if ways:
-            best[place] = min(ways)
-    chosen = cheapest(found, longest, shortest)
-    if end not in best:
+
+    def cost(chosen) -> float:
+        lengths = np.diff(times[list(chosen)])
+        off = 0.0 if target is None else off_target(lengths, target).sum()
+        return sum(costs[place] for place in chosen[1:]) + off
+
+    best = None  # over all ways
+    for inner in range(2 ** (end - 1)):
+        way = [0, *(place for place in range(1, end) if inner >> (place - 1) & 1), end]
+        lengths = np.diff(times[way])
+        if (lengths >= shortest - 1e-9).all() and (lengths <= longest + 1e-9).all():
+            best = cost(way) if best is None else min(best, cost(way))
+    chosen = cheapest(found, longest, shortest, target)
+    if best is None:
         assert chosen is None
         return
     assert chosen is not None
@@ -165,7 +116,255 @@ def test_no_choice_of_places_is_cheaper_than_the_cheapest(steps, costs, longest,
     lengths = np.diff(times[chosen])
     assert (lengths <= longest + 1e-8).all()
     assert (lengths >= shortest - 1e-8).all()
-    assert sum(costs[place] for place in chosen[1:]) == pytest.approx(best[end])
+    assert cost(chosen) == pytest.approx(best)
+
+
+@given(target=st.floats(0.3, 60), length=st.floats(0.1, 90))
+def test_the_further_from_the_target_the_more_a_chunk_costs(target, length):
+    cost = off_target(np.array([target, length, target + 1.1 * (length - target)]), target)
+    assert cost[0] == 0
+    assert cost[1] <= cost[2]
+    two = off_target(np.array([length, length / 2]), target)
+    assert two[0] - 2 * two[1] < 2  # less than a cut inside speech is worth
+
+
+@given(
+    levels=LEVELS,
+    max_seconds=MAXIMUM,
+    share=st.floats(0.25, 1),
+    margin=st.floats(0, 2),
+    kind=st.sampled_from([Optimal, Silence]),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_target_breaks_no_limit(levels, max_seconds, share, margin, kind):
+    target = share * max_seconds
+    assume(target >= 1 or max_seconds <= 4)
+    plan = kind(max_seconds=max_seconds, target_seconds=target, margin=margin).plan(levels)
+    check(plan)
+    assert all(measure([(chunk.start, chunk.stop)], plan.speech) > 0 for chunk in plan.chunks)
+    if max_seconds >= 4:
+        assert plan.shortest >= min(1.0, levels.duration) - 1e-6 or not plan.chunks
+
+
+@given(levels=LEVELS, max_seconds=st.floats(2, 40), share=st.floats(0.5, 1))
+@settings(max_examples=100, deadline=None)
+def test_no_target_is_worth_a_cut_into_speech(levels, max_seconds, share):
+    plans = [
+        Optimal(max_seconds=max_seconds, min_seconds=0, target_seconds=target).plan(levels)
+        for target in (None, share * max_seconds)
+    ]
+    without, aimed = (sum(not cut.pause for cut in plan.cuts) for plan in plans)
+    assert aimed <= without
+
+
+def test_a_good_pause_near_the_target_beats_a_poor_one_just_there():
+    near = levels_of([(0, 0.3), (7, 0.9), (2.8, 0.22), (10, 0.5)])
+    plan = Optimal(max_seconds=30, target_seconds=10).plan(near)
+    assert plan.cuts[0].pause == pytest.approx(0.9, abs=0.04)
+    far = levels_of([(0, 0.3), (1.5, 0.9), (8, 0.3), (10, 0.5)])
+    plan = Optimal(max_seconds=30, target_seconds=10).plan(far)
+    assert [cut.pause for cut in plan.cuts] == [pytest.approx(0.3, abs=0.04)]
+
+
+def test_silence_takes_the_last_pause_up_to_the_target_or_else_the_first_after_it():
+    levels = levels_of([(0, 0.3), (4, 0.3), (4, 0.3), (4, 0.3), (19, 0.3), (3, 0.5)])
+    plan = Silence(max_seconds=30, target_seconds=10).plan(levels)
+    assert [chunk.stop for chunk in plan] == pytest.approx([8.75, 13.05, 32.35, 36.0], abs=0.06)
+    assert Silence(max_seconds=30).plan(levels).chunks[0].stop == pytest.approx(13.05, abs=0.06)
+
+
+@pytest.mark.parametrize("target", [6.0, 9.0])
+@pytest.mark.parametrize("kind", [Optimal, Silence, Vad])
+def test_chunks_of_the_meeting_come_closer_to_the_target(kind, target):
+    meeting = samples.open("meeting")
+    plans = [kind(target_seconds=aim).plan(meeting) for aim in (None, target)]
+    off = [
+        np.mean([abs(chunk.duration - target) / target for chunk in plan.chunks]) for plan in plans
+    ]
+    assert off[1] < 0.5 < off[0]
+    assert plans[1].cuts_in_speech == 0
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("target", [5.0, 10.0, 20.0])
+def test_chunks_of_real_speech_come_closer_to_the_target(conversations, target):
+    for levels, _ in conversations.values():
+        plans = [Optimal(target_seconds=aim).plan(levels) for aim in (None, target)]
+        off = [
+            np.mean([abs(chunk.duration - target) / target for chunk in plan.chunks])
+            for plan in plans
+        ]
+        assert off[1] < off[0] * (0.5 if target < 15 else 1)  # 20 s is what chunks are anyway
+        assert [plan.cuts_in_speech for plan in plans] == [0, 0]
+
+
+# --- cuts that were asked for
+
+
+@given(
+    levels=LEVELS,
+    max_seconds=MAXIMUM,
+    margin=st.floats(0, 2),
+    kind=st.sampled_from([Optimal, Silence, Fixed]),
+    share=st.floats(0, 0.49),
+    target=st.booleans(),
+    data=st.data(),
+)
+@settings(max_examples=200, deadline=None)
+def test_cuts_are_made_where_they_were_asked_for(
+    levels, max_seconds, margin, kind, share, target, data
+):
+    times = data.draw(times_in(levels.duration))
+    given = {"overlap": share * max_seconds} if kind is Fixed else {}
+    if target and kind is not Fixed:
+        given["target_seconds"] = max_seconds / 2
+    made = kind(max_seconds=max_seconds, margin=margin, cuts=times, **given)
+    plan = made.plan(levels)
+    check(plan)
+    locked = [cut.time for cut in plan.cuts if cut.locked]
+    assert set(locked) <= set(times)
+    assert locked == sorted(locked)
+    spans = [(chunk.start, chunk.stop) for chunk in plan.chunks]
+    for time in times:
+        before = [at for at, (start, _) in enumerate(spans) if start < time - 1e-9]
+        after = [at for at, (_, stop) in enumerate(spans) if stop > time + 1e-9]
+        if not before or not after:
+            continue
+        if kind is not Fixed:  # no chunk reaches over it
+            assert before[-1] < after[0]
+            assert plan.cuts[before[-1]].locked
+        else:  # only what is shared does
+            over = [span for span in spans if span[0] + 1e-9 < time < span[1] - 1e-9]
+            assert len(over) <= 2
+            assert all(min(time - a, b - time) <= share * max_seconds / 2 + 1e-6 for a, b in over)
+    if not times:
+        assert plan == kind(max_seconds=max_seconds, margin=margin, **given).plan(levels)
+
+
+@given(
+    levels=LEVELS,
+    max_seconds=st.floats(4, 40),
+    kind=st.sampled_from([Optimal, Silence, Fixed]),
+    data=st.data(),
+)
+@settings(max_examples=150, deadline=None)
+def test_only_beside_a_cut_that_was_asked_for_may_a_chunk_be_short(levels, max_seconds, kind, data):
+    times = np.array(data.draw(times_in(levels.duration)))
+    plan = kind(max_seconds=max_seconds, min_seconds=1.0, cuts=times).plan(levels)
+    for chunk in plan.chunks:
+        if chunk.duration < min(1.0, levels.duration) - 1e-6:
+            beside = (times >= chunk.start - 1.0) & (times <= chunk.stop + 1.0)
+            assert beside.any()
+
+
+@given(levels=LEVELS, data=st.data(), kind=st.sampled_from([Optimal, Silence]))
+@settings(max_examples=100, deadline=None)
+def test_a_cut_that_was_asked_for_costs_few_more_cuts_into_speech(levels, data, kind):
+    times = data.draw(times_in(levels.duration, most=1))
+    whole = kind(max_seconds=8).plan(levels)
+    plan = kind(max_seconds=8, cuts=times).plan(levels)
+    before, after = (sum(not cut.pause for cut in each.cuts) for each in (whole, plan))
+    assert after <= before + 2 * len(times)
+
+
+def test_a_cut_in_a_long_pause_leaves_its_silence_out_as_any_cut_does():
+    levels = levels_of([(0, 0.5), (5, 4), (5, 0.4), (5, 0.5)])
+    for time in (6.0, 7.5, 9.0):
+        plan = Optimal(cuts=(time,)).plan(levels)
+        assert plan.cuts == (Cut(time, pytest.approx(4, abs=0.05), locked=True),)
+        assert plan.chunks[0].stop == pytest.approx(5.65, abs=0.03)
+        assert plan.chunks[1].start == pytest.approx(9.35, abs=0.03)
+    left, right = plan.speech[0][1], plan.speech[1][0]
+    plan = Optimal(cuts=(left + 0.05, right - 0.02)).plan(levels)
+    assert (plan.chunks[0].stop, plan.chunks[1].start) == (left + 0.05, right - 0.02)
+    assert [cut.time for cut in plan.cuts] == [left + 0.05]
+
+
+@pytest.mark.parametrize("time", [3.0, 10.55, 10.8])  # in speech, in a pause of 0.4 s
+def test_elsewhere_chunks_touch_at_the_cut(time):
+    levels = levels_of([(0, 0.5), (10, 0.4), (10, 0.5)])
+    for kind in (Optimal, Silence, Fixed):
+        plan = kind(cuts=(time,)).plan(levels)
+        assert [(chunk.start, chunk.stop) for chunk in plan] == [(0, time), (time, levels.duration)]
+        assert plan.cuts[0].locked
+        assert bool(plan.cuts[0].pause) == (time > 10)
+
+
+def test_cuts_before_the_first_and_after_the_last_speech_bound_the_chunks():
+    levels = levels_of([(0, 0.6), (5, 0.6)])
+    plan = Optimal(cuts=(0.2, 5.9)).plan(levels)
+    assert [(chunk.start, chunk.stop) for chunk in plan] == [(0.2, 5.9)]
+    assert plan.cuts == ()
+
+
+def test_fixed_counts_anew_from_each_cut():
+    plan = Fixed(max_seconds=10, cuts=(14, 17)).plan(levels_of([(40, 0)]))
+    assert [chunk.start for chunk in plan] == [0, 10, 14, 17, 27, 37]
+    assert [cut.locked for cut in plan.cuts] == [False, True, True, False, False]
+    plan = Fixed(max_seconds=10, overlap=2, cuts=(14,)).plan(levels_of([(30, 0)]))
+    assert [(chunk.start, chunk.stop) for chunk in plan] == [
+        (0, 10), (8, 15), (13, 23), (21, 30),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [Optimal, Silence, Fixed])
+@pytest.mark.parametrize("max_seconds", [6.0, 20.0])
+def test_locking_a_cut_that_is_there_changes_nothing(kind, max_seconds):
+    meeting = samples.open("meeting")
+    more = {"overlap": 1.0} if kind is Fixed else {}
+    plan = kind(max_seconds=max_seconds, **more).plan(meeting)
+    for cut in plan.cuts:
+        again = kind(max_seconds=max_seconds, cuts=(cut.time,), **more).plan(meeting)
+        assert np.array([(c.start, c.stop) for c in again]) == pytest.approx(
+            np.array([(c.start, c.stop) for c in plan])
+        )
+        assert [other.time for other in again.cuts if other.locked] == [cut.time]
+
+
+def test_vad_cuts_where_it_is_told_to():
+    plan = Vad(max_seconds=20, cuts=(30.0, 61.5)).plan(samples.open("meeting"))
+    check(plan)
+    assert [cut.time for cut in plan.cuts if cut.locked] == [30.0, 61.5]
+
+
+def test_a_strategy_with_cuts_is_shown_as_code():
+    for made in (
+        Optimal(max_seconds=20, cuts=[12.5, np.float32(3)]),
+        Silence(cuts=(3600.123456,), target_seconds=12.5),
+        Fixed(cuts=(1, 2), overlap=1, above_floor_db=9.5),
+        Vad(cuts=(0.1 + 0.2,)),
+    ):
+        assert eval(repr(made)) == made
+    assert repr(Optimal(cuts=(7,))) == "Optimal(max_seconds=30, cuts=(7.0,))"
+
+
+def test_a_plan_with_many_cuts_is_not_told_with_all_of_them():
+    levels = levels_of([(300, 0)])
+    plan = Fixed(cuts=tuple(range(1, 290))).plan(levels)
+    assert plan.strategy.endswith("289.0))")
+    for text in (repr(plan), str(plan), "".join(drawn(plan).itertext())):
+        assert "Fixed(max_seconds=30, cuts=(1.0, 2.0" in text
+        assert "100.0" not in text
+
+
+@pytest.mark.parametrize("kind", [Optimal, Silence, Fixed, Vad])
+@pytest.mark.parametrize(
+    ("cuts", "message"),
+    [
+        (
+            (0, 50, 100.5),
+            r"No cut can be made at 0, 100\.5 s: the recording lasts from 0 to 100\.\d* s, and",
+        ),
+        ((0.05,), r"at 0\.05 s: .* cuts stay 0\.1 s away from both ends"),
+        ((5, 8.05, 8), r"Cuts at 8 and 8\.05 s are too close together: leave at least 0\.1 s"),
+        ((5, float("nan")), r"cuts are times in seconds, such as \(12\.5, 40\.0\), not \(5, nan\)"),
+        (12.5, r"cuts are times in seconds, such as \(12\.5, 40\.0\), not 12\.5"),
+        (("a",), r"cuts are times in seconds"),
+    ],
+)
+def test_cuts_that_cannot_be_made_are_named(kind, cuts, message):
+    with pytest.raises(OptionError, match=message):
+        kind(cuts=cuts).plan(samples.open("meeting"))
 
 
 def test_optimal_takes_the_long_pause_where_silence_takes_the_last():
@@ -303,6 +502,17 @@ def test_strategies_are_made_by_name():
         ("silence", {"min_seconds": -1}, "min_seconds is 0 s or more, not -1"),
         ("silence", {"min_pause": -1}, "min_pause and margin are 0 s or more, not -1"),
         ("silence", {"threshold_db": 3}, "threshold_db is a level from -100 to 0 dBFS, not 3"),
+        ("silence", {"above_floor_db": 0}, "above_floor_db is between 0 and 100 dB, not 0"),
+        ("fixed", {"above_floor_db": 9, "threshold_db": -40}, "_db both say where .*; give one of"),
+        ("vad", {"above_floor_db": 9}, "know above_floor_db; chunking optimal and silence and fix"),
+        ("fixed", {"target_seconds": 9}, "know target_seconds; chunking optimal and silence and v"),
+        (
+            "vad",
+            {"target_seconds": 31},
+            r"between min_seconds and max_seconds \(1 and 30 s\), not 31",
+        ),
+        ("optimal", {"target_seconds": 0.5}, r"max_seconds \(1 and 30 s\), not 0.5"),
+        ("silence", {"target_seconds": float("nan")}, "target_seconds is between .* not nan"),
         ("fixed", {"overlap": 20}, r"less than half of max_seconds \(30 s\), not 20"),
         ("vad", {"probability": 1.5}, "probability is between 0 and 1, not 1.5"),
     ],
@@ -325,6 +535,31 @@ def test_a_plan_without_speech_names_the_threshold():
     plan = Silence(threshold_db=-5).plan(samples.open("meeting"))
     for text in (repr(plan), str(plan), "".join(drawn(plan).itertext())):
         assert "No speech was found above -5 dBFS; lower threshold_db." in text
+
+
+def test_a_plan_without_speech_names_the_decibels_above_the_floor():
+    plan = Silence(above_floor_db=90).plan(samples.open("meeting"))
+    for text in (repr(plan), str(plan), "".join(drawn(plan).itertext())):
+        assert "No speech was found 90 dB above the noise floor; lower above_floor_db." in text
+
+
+def test_speech_begins_as_far_above_the_floor_as_is_said():
+    meeting = samples.open("meeting")
+    levels = meeting.levels()
+    plans = [Optimal(above_floor_db=above).plan(meeting) for above in (None, 5, 30)]
+    assert (
+        plans[0].speech
+        == Optimal(above_floor_db=automatic_above_floor_db(levels)).plan(meeting).speech
+    )
+    assert plans[1].speech_seconds > plans[0].speech_seconds > plans[2].speech_seconds
+    spoken = speech(levels, above_floor_db=30).tolist()
+    assert [list(span) for span in plans[2].speech] == spoken
+
+
+def test_an_adaptive_maximum_is_held_against_the_target_when_it_is_known():
+    made = Optimal(max_seconds="adaptive", target_seconds=50)
+    with pytest.raises(OptionError, match=r"\(1 and 45 s\), not 50"):
+        made.plan(samples.open("meeting"))
 
 
 def test_one_is_singular():
@@ -465,12 +700,12 @@ def test_cuts_of_real_speech_with_known_words_hit_a_third_of_what_fixed_cuts_hit
 def test_cuts_of_real_speech_hit_a_third_of_what_fixed_cuts_hit_where_they_can(conversations):
     # Speech longer than a chunk must be cut by every planner: there, cuts are not counted.
     hits, cuts = dict.fromkeys((Optimal, Fixed), 0), dict.fromkeys((Optimal, Fixed), 0)
-    for levels, speech in conversations.values():
+    for levels, known in conversations.values():
         for kind in hits:
             plan = kind(max_seconds=8).plan(levels)
             check(plan)
             for cut in plan.cuts:
-                around = [stop - start for start, stop in speech if start < cut.time < stop]
+                around = [stop - start for start, stop in known if start < cut.time < stop]
                 if not around or around[0] <= 8:
                     cuts[kind] += 1
                     hits[kind] += bool(around)

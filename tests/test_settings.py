@@ -116,6 +116,9 @@ def test_config_refuses_an_impossible_value_and_keeps_the_old_one(home: Path) ->
         ("max_seconds", 0.1, "at least 0.5"),
         ("max_seconds", math.nan, "a finite number"),
         ("threshold_db", math.inf, "a finite number"),
+        ("above_floor_db", -1, "at least 0"),
+        ("margin", -0.1, "at least 0"),
+        ("target_seconds", "long", "a number"),
         ("max_seconds", "soon", "a number"),
         ("batch_size", 1.5, "a whole number"),
         ("batch_size", True, "a whole number"),
@@ -158,6 +161,9 @@ def test_what_is_typed_means_what_the_function_takes(home: Path) -> None:
     typed = {
         "max_seconds": "adaptive",
         "threshold_db": "-40",
+        "above_floor_db": "auto",
+        "target_seconds": "12.5",
+        "margin": "0",
         "batch_size": "4",
         "language": "Auto",
     }
@@ -165,9 +171,62 @@ def test_what_is_typed_means_what_the_function_takes(home: Path) -> None:
     assert read == {
         "max_seconds": "adaptive",
         "threshold_db": -40.0,
+        "above_floor_db": "auto",
+        "target_seconds": 12.5,
+        "margin": 0.0,
         "batch_size": 4,
         "language": "auto",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"target_seconds": 12}, "target_seconds=12"),
+        ({"margin": 0.3}, "margin=0.3"),
+        ({"above_floor_db": 9.5}, "above_floor_db=9.5"),
+        ({"threshold_db": -40}, "threshold_db=-40"),
+        ({"chunking": "fixed", "margin": 0}, "margin=0"),
+    ],
+)
+def test_options_of_cutting_reach_the_strategy(home: Path, given, told: str) -> None:
+    from nbasr import samples
+    from nbasr.pipeline.transcribe import plan
+
+    meeting = samples.open("meeting")
+    job = plan(meeting, model="sphinx", max_seconds=20, **given)
+    kind = given.get("chunking", "optimal").capitalize()
+    assert job.plans[0].strategy == f"{kind}(max_seconds=20, {told})"
+
+
+def test_a_level_in_one_way_undoes_what_is_set_in_the_other(home: Path) -> None:
+    from nbasr import samples
+    from nbasr.pipeline.transcribe import plan
+
+    meeting = samples.open("meeting")
+    settings.current().threshold_db = -40
+    told = [
+        plan(meeting, model="sphinx", max_seconds=20, **given).plans[0].strategy
+        for given in ({}, {"above_floor_db": 12}, {"above_floor_db": "auto"})
+    ]
+    assert told == [
+        "Optimal(max_seconds=20, threshold_db=-40)",
+        "Optimal(max_seconds=20, above_floor_db=12)",
+        "Optimal(max_seconds=20, threshold_db=-40)",
+    ]
+    settings.current().above_floor_db = 9
+    with pytest.raises(OptionError, match="give one of them"):
+        plan(meeting, model="sphinx", max_seconds=20)
+
+
+@pytest.mark.parametrize("name", ["target_seconds", "margin", "above_floor_db"])
+def test_options_of_cutting_say_nothing_beside_a_strategy(home: Path, name: str) -> None:
+    from nbasr import samples
+    from nbasr.chunking import Optimal
+    from nbasr.pipeline.transcribe import plan
+
+    with pytest.raises(OptionError, match=f"{name} has no effect beside a Optimal"):
+        plan(samples.open("meeting"), model="sphinx", chunking=Optimal(), **{name: 9})
 
 
 def test_options_are_final_values() -> None:

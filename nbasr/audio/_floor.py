@@ -35,14 +35,14 @@ def noise_floor(rms_db: NDArray[np.float32]) -> float:
     return float(_floors(smooth[None])[0]) if len(smooth) else SILENCE_DB
 
 
-def above_floor(
+def floor_nodes(
     rms_db: NDArray[np.float32], floor_db: float, loud_db: float
-) -> NDArray[np.float32]:
-    """Return how far each frame is above the background around it, in dB.
+) -> NDArray[np.float64]:
+    """Return the level of the background as it changes: (nodes, 2), frame and dB of each node.
 
     The background is estimated anew every 5 s from the 30 s around: a fan starts, a window
     opens, the other end of a call has a noisier line. What is nearly as loud as the loudest parts
-    does not count as background, however steady (music).
+    does not count as background, however steady (music). A recording of up to 30 s has one node.
 
     Parameters
     ----------
@@ -55,14 +55,33 @@ def above_floor(
     """
     smooth = _smoothed(rms_db)
     if len(smooth) <= _WINDOW:
-        return rms_db - np.float32(floor_db)
+        return np.array([[0.0, floor_db]])
     local = _floors(sliding_window_view(smooth, _WINDOW)[::_HOP])
     if loud_db - floor_db > _FOREGROUND_DB:
         np.minimum(local, loud_db - _FOREGROUND_DB, out=local)
-    centres = _WINDOW / 2 + _HOP * np.arange(len(local))
-    floors = np.interp(np.arange(len(smooth)), centres, local).astype(np.float32)
+    centres = _SMOOTH * (_WINDOW / 2 + _HOP * np.arange(len(local)))
+    return np.stack((centres, local), axis=1)
+
+
+def above_floor(rms_db: NDArray[np.float32], nodes: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return how far each frame is above the background around it, in dB.
+
+    Between nodes the background is interpolated once for each whole group of 10 frames, at the
+    first of them; frames after the last whole group share its background.
+
+    Parameters
+    ----------
+    rms_db
+        (frames,) dBFS per 10 ms.
+    nodes
+        What `floor_nodes` found.
+    """
+    if len(nodes) == 1:
+        return rms_db - np.float32(nodes[0, 1])
+    groups = len(rms_db) // _SMOOTH
+    floors = np.interp(np.arange(groups), nodes[:, 0] / _SMOOTH, nodes[:, 1]).astype(np.float32)
     above = np.empty_like(rms_db)
-    whole = len(smooth) * _SMOOTH
+    whole = groups * _SMOOTH
     np.subtract(
         rms_db[:whole].reshape(-1, _SMOOTH), floors[:, None], out=above[:whole].reshape(-1, _SMOOTH)
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbasr._files import replacing
-from nbasr.audio._floor import SILENCE_DB, above_floor, noise_floor
+from nbasr.audio._floor import SILENCE_DB, above_floor, floor_nodes, noise_floor
 from nbasr.errors import AudioError
 
 __all__ = ["FRAME", "RATE", "SILENCE_DB", "Levels", "LevelsBuilder"]
@@ -189,9 +189,34 @@ class Levels:
     @cached_property
     def excess_db(self) -> NDArray[np.float32]:
         """(frames,) decibels above the noise floor, which is followed as it changes."""
-        above = above_floor(self.rms_db, self.noise_floor_db, self.loud_db)
+        above = above_floor(self.rms_db, self._nodes)
         above.flags.writeable = False
         return above
+
+    @cached_property
+    def floor_nodes(self) -> NDArray[np.float32]:
+        """(nodes, 2) float32: the noise floor as it changes, frame index and dBFS of each node.
+
+        `excess_db` follows from `rms_db` and these alone, so that a browser need not be sent both:
+
+        - One node: the floor of every frame is its level.
+        - More: let ``groups = frames // 10`` and, for frame f,
+          ``x = 10 * min(f // 10, groups - 1)``, the first frame of its group of ten (frames after
+          the last whole group belong to that group). The floor of f is the level at x on the
+          straight line between the two nodes around x; before the first node it is the first
+          node's, after the last the last node's.
+        - ``excess_db[f] = rms_db[f] - floor``.
+
+        Nodes are 500 frames (5 s) apart, from frame 1500 on; a recording of up to 30 s has one, at
+        frame 0. A level of -100 is digital silence.
+        """
+        nodes = self._nodes.astype(np.float32)
+        nodes.flags.writeable = False
+        return nodes
+
+    @cached_property
+    def _nodes(self) -> NDArray[np.float64]:
+        return floor_nodes(self.rms_db, self.noise_floor_db, self.loud_db)
 
     def envelope(self, start: float, stop: float, columns: int) -> NDArray[np.float32]:
         """Return the lowest and highest sample per column of a drawing.

@@ -8,7 +8,7 @@ from typing import Any
 from nbasr.chunking._strategy import Strategy, adaptive_seconds
 from nbasr.chunking.fixed import Fixed
 from nbasr.chunking.optimal import Optimal
-from nbasr.chunking.pauses import pauses, speech
+from nbasr.chunking.pauses import automatic_above_floor_db, pauses, speech
 from nbasr.chunking.plan import Chunk, ChunkPlan, Cut
 from nbasr.chunking.silence import Silence
 from nbasr.chunking.vad import Vad
@@ -24,6 +24,7 @@ __all__ = [
     "Strategy",
     "Vad",
     "adaptive_seconds",
+    "automatic_above_floor_db",
     "pauses",
     "speech",
     "strategy",

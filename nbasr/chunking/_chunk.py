@@ -11,6 +11,9 @@ from nbasr.errors import OptionError
 ROUNDING = 1e-9
 """Seconds that sums of floats may leave between chunks."""
 
+SHORTEST = 0.1
+"""Seconds of its own that every chunk keeps beside a cut that somebody places."""
+
 _BEYOND = 0.01  # seconds (a frame) by which a rounded time may miss the end of the recording
 
 
@@ -43,13 +46,16 @@ class Cut:
     Parameters
     ----------
     time
-        Seconds; the middle of what was skipped, if the chunks do not touch.
+        Seconds; the middle of what was skipped, or of what they share, if the chunks do not touch.
     pause
         Length in seconds of the pause it fell into; 0 inside speech.
+    locked
+        Whether the strategy was told to cut there; `time` is then as told.
     """
 
     time: float
     pause: float
+    locked: bool = False
 
 
 def between(chunks: Sequence[Chunk], duration: float) -> tuple[tuple[float, float], ...]:
@@ -62,6 +68,26 @@ def between(chunks: Sequence[Chunk], duration: float) -> tuple[tuple[float, floa
     if duration - at > ROUNDING:
         gaps.append((at, duration))
     return tuple(gaps)
+
+
+def around(time: float, overlap: float, start: float, stop: float) -> tuple[float, float]:
+    """Return where the chunk before a cut stops, and where the one after it starts.
+
+    They share `overlap` seconds, of which the cut is the middle; less on a side where the chunk
+    would not keep `SHORTEST` of its own.
+
+    Parameters
+    ----------
+    time
+        Of the cut.
+    overlap
+        Seconds to share.
+    start, stop
+        Where what only these two chunks hold starts and stops; the cut is inside.
+    """
+    until = max(min(time + overlap / 2, stop - SHORTEST), time)
+    since = min(max(time - overlap / 2, start + SHORTEST), time)
+    return until, since
 
 
 def ends(number: int, span: Any) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from nbasr.audio import _axis
 from nbasr.audio._words import clock
-from nbasr.chunking._telling import SHORT_PAUSE, line, title
+from nbasr.chunking._telling import SHORT_PAUSE, line, manner, title
 
 if TYPE_CHECKING:
     from nbasr.chunking.plan import ChunkPlan
@@ -26,7 +26,7 @@ _BAD = "var(--jp-error-color1, #d32f2f)"
 
 def html(plan: ChunkPlan) -> str:
     """Return the plan as HTML that follows the theme and stays readable without it."""
-    head = f"{escape(title(plan))} by <code>{escape(plan.strategy)}</code>"
+    head = f"{escape(title(plan))} by <code>{escape(manner(plan))}</code>"
     style = f"color:{_TEXT};font-family:var(--jp-ui-font-family, sans-serif);font-size:13px"
     told = escape(line(plan))
     return f'<div style="{style}"><div>{head}</div><div>{told}</div>{_figure(plan)}</div>'

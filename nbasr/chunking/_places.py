@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +40,8 @@ class Places:
         (places,) length of the pause in seconds, 0 inside speech.
     cost
         (places,) cost of cutting there.
+    locked
+        (places,) time of the cut that was asked for there, nan where none was.
     """
 
     stop: NDArray[np.float64]
@@ -45,6 +50,31 @@ class Places:
     earliest_start: NDArray[np.float64]
     pause: NDArray[np.float64]
     cost: NDArray[np.float64]
+    locked: NDArray[np.float64]
+
+    def sections(self) -> list[Places]:
+        """Return the places from each locked one to the next, both included."""
+        bounds = [0, *np.flatnonzero(np.isfinite(self.locked)).tolist(), len(self.stop) - 1]
+        if len(bounds) == 2:
+            return [self]
+        return [
+            Places(*(part[first : last + 1] for part in self._parts()))
+            for first, last in pairwise(bounds)
+        ]
+
+    def lenient(self) -> Places | None:
+        """Return the same with chunks beside locked places as short as need be; None: none is."""
+        if np.isnan(self.locked[[0, -1]]).all():
+            return None
+        latest_stop, earliest_start = self.latest_stop.copy(), self.earliest_start.copy()
+        if not np.isnan(self.locked[0]):
+            earliest_start[0] = -np.inf
+        if not np.isnan(self.locked[-1]):
+            latest_stop[-1] = np.inf
+        return dataclasses.replace(self, latest_stop=latest_stop, earliest_start=earliest_start)
+
+    def _parts(self) -> list[NDArray[np.float64]]:
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
 
     def reach(
         self, max_seconds: float, min_seconds: float
@@ -69,6 +99,7 @@ def places(
     *,
     max_seconds: float,
     margin: float,
+    cuts: Sequence[float] = (),
     everywhere: bool = False,
 ) -> Places:
     """Find the places: pauses, and the weakest moments of speech that is too long for a chunk.
@@ -84,9 +115,14 @@ def places(
     margin
         Seconds of sound kept around speech where silence is left out; at most a quarter of
         `max_seconds`.
+    cuts
+        Times in seconds, in order, that are places whatever is said there. Several in one pause
+        are one place, and what lies between them is in no chunk. Before the first speech they
+        are none, but no chunk starts earlier; after the last, no chunk stops later.
     everywhere
         Look for weak moments in all speech.
     """
+    spoken = _divided(spoken, np.array(cuts))
     begins, ends = spoken[:, 0], spoken[:, 1]
     left = np.concatenate(([0.0], ends))  # each pause, from left to right
     right = np.concatenate((begins, [levels.duration]))
@@ -99,12 +135,40 @@ def places(
     skipped = pause - margins
     wide = skipped >= min(_SKIPPED, _SHARE * max_seconds)
     stop, start = np.where(wide, left + margin, middle), np.where(wide, right - margin, middle)
+    cost = np.exp(-pause / _PAUSE_SCALE) + _CHUNK_COST - _SILENCE_COST * np.where(wide, skipped, 0)
+    locked = np.full(len(pause), np.nan)
+    found = Places(stop, start, middle, middle.copy(), pause, cost, locked)
+    _lock(found, np.array(cuts), np.searchsorted(left, cuts, side="right") - 1, wide)
     stop[0], start[-1] = 0.0, levels.duration
     _tighten(begins, ends, start, stop, max_seconds)
-    cost = np.exp(-pause / _PAUSE_SCALE) + _CHUNK_COST - _SILENCE_COST * np.where(wide, skipped, 0)
-    found = Places(stop, start, middle, middle, pause, cost)
     long = np.flatnonzero(ends - begins > (0 if everywhere else max_seconds + TOLERANCE))
     return _with_weak_moments(found, long, spoken[long], levels, max_seconds)
+
+
+def _divided(spoken: NDArray[np.float64], cuts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return speech, its stretches divided at the cuts inside them."""
+    if not len(cuts):
+        return spoken
+    around = np.searchsorted(spoken[:, 0], cuts) - 1  # the last stretch that begins before
+    inside = cuts[(around >= 0) & (cuts < spoken[around, 1])]
+    return np.sort(np.concatenate((spoken, np.stack((inside, inside), axis=1))), axis=0)
+
+
+def _lock(
+    found: Places, cuts: NDArray[np.float64], at: NDArray[np.int64], wide: NDArray[np.bool_]
+) -> None:
+    """Move the places `at` which cuts were asked for to these cuts, and mark them."""
+    if not len(cuts):
+        return
+    places, firsts = np.unique(at, return_index=True)
+    lowest, highest = cuts[firsts], cuts[np.append(firsts[1:], len(cuts)) - 1]
+    found.stop[places] = np.where(wide[places], np.minimum(found.stop[places], lowest), lowest)
+    found.start[places] = np.where(wide[places], np.maximum(found.start[places], highest), highest)
+    end = len(found.stop) - 1
+    found.latest_stop[places[places > 0]] = lowest[places > 0]
+    found.earliest_start[places[places < end]] = highest[places < end]
+    inner = (places > 0) & (places < end)
+    found.locked[places[inner]] = lowest[inner]
 
 
 def _tighten(
@@ -157,6 +221,7 @@ def _with_weak_moments(
         np.insert(found.earliest_start, where, time),
         np.insert(found.pause, where, 0.0),
         np.insert(found.cost, where, cost),
+        np.insert(found.locked, where, np.nan),
     )
 
 

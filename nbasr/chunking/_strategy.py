@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbasr.audio.levels import Levels
-from nbasr.chunking._chunk import between
+from nbasr.chunking._chunk import ROUNDING, SHORTEST, between
 from nbasr.chunking._places import Places, places
 from nbasr.chunking._source import heard
 from nbasr.chunking.pauses import MIN_PAUSE, speech
@@ -54,6 +55,7 @@ class Strategy(ABC):
     min_seconds: float | None = None
     min_pause: float = MIN_PAUSE
     margin: float = MARGIN
+    cuts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.max_seconds, str):
@@ -72,7 +74,8 @@ class Strategy(ABC):
         if self.min_seconds is not None and not self.min_seconds >= 0:
             raise OptionError(f"min_seconds is 0 s or more, not {self.min_seconds!r}.")
         if not isinstance(self.max_seconds, str):
-            self._shortest(self.max_seconds)
+            self._limits(self.max_seconds)
+        object.__setattr__(self, "cuts", _times(self.cuts))
 
     def __repr__(self) -> str:
         told = [
@@ -94,17 +97,28 @@ class Strategy(ABC):
         ------
         AudioError
             If `source` is no recording.
+        OptionError
+            If a cut that was asked for lies outside the recording.
         """
         recording, levels = heard(source)
         duration = levels.duration
+        outside = [
+            f"{cut:g}" for cut in self.cuts if not SHORTEST <= cut <= duration - SHORTEST + ROUNDING
+        ]
+        if outside:
+            raise OptionError(
+                f"No cut can be made at {', '.join(outside)} s: the recording lasts from 0 to "
+                f"{duration:g} s, and cuts stay {SHORTEST:g} s away from both ends."
+            )
         longest = (
             adaptive_seconds(duration)
             if isinstance(self.max_seconds, str)
             else float(self.max_seconds)
         )
+        shortest = self._limits(longest)
         spoken = self._speech(recording, levels)
         if len(spoken):
-            chunks, cuts = self._cut(spoken, levels, longest, self._shortest(longest))
+            chunks, cuts = self._cut(spoken, levels, longest, shortest)
         else:
             chunks, cuts = [], []
         return ChunkPlan(
@@ -118,6 +132,7 @@ class Strategy(ABC):
             recording=recording,
             levels=levels,
             threshold_db=getattr(self, "threshold_db", None),
+            above_floor_db=getattr(self, "above_floor_db", None),
         )
 
     @abstractmethod
@@ -130,8 +145,8 @@ class Strategy(ABC):
     ) -> tuple[list[Chunk], list[Cut]]:
         """Return chunks and cuts for at least one stretch of speech."""
 
-    def _shortest(self, longest: float) -> float:
-        """Return the shortest chunk that goes with `longest`."""
+    def _limits(self, longest: float) -> float:
+        """Return the shortest chunk that goes with `longest`, or raise if other limits do not."""
         if self.min_seconds is None:
             return min(_USUAL_MINIMUM, longest / 4)
         if 2 * self.min_seconds > longest:
@@ -142,11 +157,29 @@ class Strategy(ABC):
         return self.min_seconds
 
 
+def _times(cuts: Any) -> tuple[float, ...]:
+    """Return the times of `cuts` in order, or raise if they are none or too close together."""
+    try:
+        times = sorted(float(cut) for cut in cuts)
+    except (TypeError, ValueError):
+        times = [np.nan]
+    if not np.isfinite(times).all():
+        raise OptionError(f"cuts are times in seconds, such as (12.5, 40.0), not {cuts!r}.")
+    for before, after in pairwise(times):
+        if after - before < SHORTEST - ROUNDING:
+            raise OptionError(
+                f"Cuts at {before:g} and {after:g} s are too close together: leave at least "
+                f"{SHORTEST:g} s between them."
+            )
+    return tuple(times)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ByLevel(Strategy):
     """A strategy that finds speech by its level."""
 
     threshold_db: float | None = None
+    above_floor_db: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -154,14 +187,40 @@ class ByLevel(Strategy):
             raise OptionError(
                 f"threshold_db is a level from -100 to 0 dBFS, not {self.threshold_db!r}."
             )
+        if self.above_floor_db is not None and not 0 < self.above_floor_db <= 100:
+            raise OptionError(
+                f"above_floor_db is between 0 and 100 dB, not {self.above_floor_db!r}."
+            )
+        if self.threshold_db is not None and self.above_floor_db is not None:
+            raise OptionError(
+                "threshold_db and above_floor_db both say where speech begins, in dBFS and above "
+                "the noise floor; give one of them."
+            )
 
     def _speech(self, recording: Recording | None, levels: Levels) -> NDArray[np.float64]:  # noqa: ARG002
-        return speech(levels, threshold_db=self.threshold_db, min_pause=self.min_pause)
+        return speech(
+            levels,
+            threshold_db=self.threshold_db,
+            above_floor_db=self.above_floor_db,
+            min_pause=self.min_pause,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AtPlaces(Strategy):
     """A strategy that chooses among pauses, and weak moments of speech where it must."""
+
+    target_seconds: float | None = None
+
+    def _limits(self, longest: float) -> float:
+        shortest = super()._limits(longest)
+        target = self.target_seconds
+        if target is not None and not shortest <= target <= longest:
+            raise OptionError(
+                f"target_seconds is between min_seconds and max_seconds ({shortest:g} and "
+                f"{longest:g} s), not {target!r}."
+            )
+        return shortest
 
     @abstractmethod
     def _choose(self, found: Places, longest: float, shortest: float) -> list[int] | None:
@@ -170,15 +229,45 @@ class AtPlaces(Strategy):
     def _cut(
         self, spoken: NDArray[np.float64], levels: Levels, longest: float, shortest: float
     ) -> tuple[list[Chunk], list[Cut]]:
-        # Where pauses do not allow both limits, cut into speech; if even that does not, drop one.
-        for everywhere, least in ((False, shortest), (True, shortest), (True, 0.0)):
-            found = places(
-                spoken, levels, max_seconds=longest, margin=self.margin, everywhere=everywhere
-            )
-            chosen = self._choose(found, longest, least)
-            if chosen is not None:
-                return _realize(found, chosen, longest, shortest)
-        raise AssertionError("speech offers places closer than any maximum")
+        sections = cache(partial(self._sections, spoken, levels, longest))
+        chunks: list[Chunk] = []
+        cuts: list[Cut] = []
+        for number in range(len(sections(False))):
+            # Where pauses do not allow both limits, cut into speech; if even that does not, drop
+            # one.
+            for everywhere, least in ((False, shortest), (True, shortest), (True, 0.0)):
+                found = sections(everywhere)[number]
+                chosen = self._choose(found, longest, least) or self._choose_leniently(
+                    found, longest, least
+                )
+                if chosen is not None:
+                    break
+            else:
+                raise AssertionError("speech offers places closer than any maximum")
+            if chunks:
+                cuts.append(Cut(float(found.locked[0]), float(found.pause[0]), locked=True))
+            made, within = _realize(found, chosen, longest, shortest)
+            chunks += made
+            cuts += within
+        return chunks, cuts
+
+    def _choose_leniently(self, found: Places, longest: float, shortest: float) -> list[int] | None:
+        """Choose with chunks as short as need be beside cuts that were asked for, if any were."""
+        lenient = found.lenient()
+        return None if lenient is None else self._choose(lenient, longest, shortest)
+
+    def _sections(
+        self, spoken: NDArray[np.float64], levels: Levels, longest: float, everywhere: bool
+    ) -> list[Places]:
+        """Return the places between each two cuts that were asked for."""
+        return places(
+            spoken,
+            levels,
+            max_seconds=longest,
+            margin=self.margin,
+            cuts=self.cuts,
+            everywhere=everywhere,
+        ).sections()
 
 
 def _realize(

@@ -16,6 +16,7 @@ SHORT_PAUSE = 0.2
 """A cut in a pause shorter than this many seconds (or in none) may have hit a word."""
 
 _MOST_LISTED = 20  # chunks
+_LONGEST_MANNER = 120  # letters
 _HEARD = 0.05  # seconds; less of skipped sound is nothing to tell
 
 
@@ -25,15 +26,26 @@ def title(plan: ChunkPlan) -> str:
     return f"{plan.recording.name} ({length})" if plan.recording is not None else length
 
 
+def manner(plan: ChunkPlan) -> str:
+    """Return how it was planned, cut off where that tells of many cuts."""
+    text = plan.strategy
+    return text if len(text) <= _LONGEST_MANNER else f"{text[:_LONGEST_MANNER]}…"
+
+
 def nothing(plan: ChunkPlan) -> str:
     """Return why a plan has no chunks; empty if it has some."""
     if plan.chunks:
         return ""
     if plan.speech:
         return "No chunks."
-    if plan.threshold_db is None:
-        return "No speech was found."
-    return f"No speech was found above {plan.threshold_db:g} dBFS; lower threshold_db."
+    if plan.threshold_db is not None:
+        return f"No speech was found above {plan.threshold_db:g} dBFS; lower threshold_db."
+    if plan.above_floor_db is not None:
+        return (
+            f"No speech was found {plan.above_floor_db:g} dB above the noise floor; lower "
+            "above_floor_db."
+        )
+    return "No speech was found."
 
 
 def figures(plan: ChunkPlan) -> dict[str, str]:
@@ -67,7 +79,7 @@ def line(plan: ChunkPlan) -> str:
 
 def listing(plan: ChunkPlan) -> str:
     """Return the figures in lines, then a line for each chunk; the many after the first folded."""
-    lines = [f"{title(plan)} by {plan.strategy}"]
+    lines = [f"{title(plan)} by {manner(plan)}"]
     if not plan.chunks:
         return f"{lines[0]}\n{nothing(plan)}"
     lines += [f"  {name:8} {text}" for name, text in figures(plan).items()]
@@ -87,7 +99,9 @@ def listing(plan: ChunkPlan) -> str:
 def _lengths(plan: ChunkPlan) -> str:
     shortest, longest = f"{plan.shortest:.1f}", f"{plan.longest:.1f}"
     span = longest if shortest == longest else f"{shortest} to {longest}"
-    return f" of {span} s (at most {plan.max_seconds:g} s)"
+    longer = len(plan.too_long)
+    told = f"; {longer:,} {'is' if longer == 1 else 'are'} longer" if longer else ""
+    return f" of {span} s (at most {plan.max_seconds:g} s{told})"
 
 
 def _skipped(plan: ChunkPlan, word: str) -> str:

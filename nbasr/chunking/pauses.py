@@ -34,6 +34,27 @@ MIN_PAUSE = 0.2
 _MIN_LOUD = 5  # frames above the threshold (50 ms) without which a sound is a click, not speech
 
 
+def automatic_above_floor_db(source: Source | Levels) -> float:
+    """Return how many decibels above the noise floor speech begins where nothing is said of it.
+
+    A fifth of the way from the floor to the loud parts (`Levels.noise_floor_db`,
+    `Levels.loud_db`), 8 dB at least and 15 dB at most.
+
+    Parameters
+    ----------
+    source
+        A Recording, its Levels, or whatever `Recording.open` takes.
+
+    Raises
+    ------
+    AudioError
+        If `source` is no recording.
+    """
+    _, levels = heard(source)
+    reach = (levels.loud_db - levels.noise_floor_db) * REACH
+    return min(max(reach, LEAST_ABOVE_DB), MOST_ABOVE_DB)
+
+
 def speech(
     source: Source | Levels,
     *,
@@ -53,7 +74,7 @@ def speech(
         Level in dBFS at which speech begins; None: `above_floor_db` above the noise floor.
     above_floor_db
         Decibels above the noise floor at which speech begins, taken if `threshold_db` is None;
-        None: a fifth of the way from the floor to the loud parts, 8 dB at least, 15 dB at most.
+        None: `automatic_above_floor_db`.
     min_pause
         Shortest silence in seconds that divides two stretches of speech.
 
@@ -76,8 +97,7 @@ def speech(
     if threshold_db is None:
         values, threshold_db = levels.excess_db, above_floor_db
         if threshold_db is None:
-            reach = (levels.loud_db - levels.noise_floor_db) * REACH
-            threshold_db = min(max(reach, LEAST_ABOVE_DB), MOST_ABOVE_DB)
+            threshold_db = automatic_above_floor_db(levels)
         elif not 0 < threshold_db <= 100:
             raise OptionError(f"above_floor_db is between 0 and 100 dB, not {threshold_db!r}.")
         drop = min(HYSTERESIS_DB, threshold_db / 2)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbasr.audio._words import count
 from nbasr.audio.levels import Levels
+from nbasr.chunking import editing
 from nbasr.chunking._chunk import ROUNDING, Chunk, Cut, between, check, ends, named
 from nbasr.chunking._source import heard
-from nbasr.chunking._telling import figures, listing, nothing, title
+from nbasr.chunking._telling import figures, listing, manner, nothing, title
 from nbasr.chunking.pauses import pause_at, speech
 from nbasr.errors import OptionError
 
@@ -56,11 +57,12 @@ class ChunkPlan:
     strategy
         How it was planned, such as ``Optimal(max_seconds=30)``.
     max_seconds
-        Longest chunk that was allowed.
+        Longest chunk that was allowed; chunks of an edited plan may be longer (`too_long`).
     recording, levels
         What was planned, if known.
-    threshold_db
-        Level in dBFS that speech was to exceed, if one was given.
+    threshold_db, above_floor_db
+        Level in dBFS, or decibels above the noise floor, that speech was to exceed, if one was
+        given.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class ChunkPlan:
     recording: Recording | None = field(default=None, compare=False)
     levels: Levels | None = field(default=None, compare=False)
     threshold_db: float | None = field(default=None, compare=False)
+    above_floor_db: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         before = None
@@ -115,6 +118,9 @@ class ChunkPlan:
             What to call it.
         max_seconds
             Longest chunk allowed; None: as long as the longest.
+
+        An edited plan is made again by ``ChunkPlan.of(recording, plan.chunks,
+        strategy=plan.strategy, max_seconds=max(plan.max_seconds, plan.longest))``.
 
         Raises
         ------
@@ -197,6 +203,12 @@ class ChunkPlan:
         return min((chunk.duration for chunk in self.chunks), default=0.0)
 
     @property
+    def too_long(self) -> tuple[int, ...]:
+        """Which chunks are longer than `max_seconds`, counted from 0; only edits make such."""
+        limit = self.max_seconds + ROUNDING
+        return tuple(number for number, chunk in enumerate(self.chunks) if chunk.duration > limit)
+
+    @property
     def padding(self) -> Padding:
         """Padding to expect in batches of 8; `padding_in` tells it for other sizes."""
         return self.padding_in(_BATCH)
@@ -223,13 +235,68 @@ class ChunkPlan:
         inside = sum(any(start < cut.time < stop for start, stop in spans) for cut in self.cuts)
         return inside / max(len(self.cuts), 1)
 
+    def with_cut(self, time: float) -> ChunkPlan:
+        """Return the plan with one cut more; the two chunks touch there.
+
+        If chunks overlap, so do the two: the second begins as much before the cut as any does.
+
+        Parameters
+        ----------
+        time
+            Seconds from the start of the recording, inside a chunk and 0.1 s or more from its ends.
+
+        Raises
+        ------
+        OptionError
+            If no chunk can be cut there, as in silence that is left out.
+        """
+        return editing.with_cut(self, time)
+
+    def without_cut(self, index: int) -> ChunkPlan:
+        """Return the plan without a cut; what was left out there belongs to the joined chunk.
+
+        It may be longer than `max_seconds`: `too_long` tells.
+
+        Parameters
+        ----------
+        index
+            Of `cuts`, counted from 0.
+
+        Raises
+        ------
+        OptionError
+            If there is no such cut.
+        """
+        return editing.without_cut(self, index)
+
+    def moved_cut(self, index: int, time: float) -> ChunkPlan:
+        """Return the plan with a cut at another time, the two chunks touching there.
+
+        What was left out beside the old place belongs to the chunk that reaches over it now. Within
+        silence that is left out only the cut moves, the chunks stay. Overlaps are as by `with_cut`.
+
+        Parameters
+        ----------
+        index
+            Of `cuts`, counted from 0.
+        time
+            Seconds from the start of the recording. At least 0.1 s stay of the chunks on both
+            sides; either may become longer than `max_seconds`: `too_long` tells.
+
+        Raises
+        ------
+        OptionError
+            If there is no such cut, or the time is not between its neighbours.
+        """
+        return editing.moved_cut(self, index, time)
+
     def figures(self) -> dict[str, str]:
         """Return what the plan comes to, as short texts by name."""
         return figures(self)
 
     def __repr__(self) -> str:
         told = nothing(self) or count(len(self), "chunk")
-        return f"<ChunkPlan of {title(self)} by {self.strategy}: {told}>"
+        return f"<ChunkPlan of {title(self)} by {manner(self)}: {told}>"
 
     def __str__(self) -> str:
         return listing(self)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,10 +37,14 @@ _LEAVE_BELOW = (
     0.15  # speech ends this far below the probability at which it begins (as in Silero's own)
 )
 _MIN_WINDOWS = 3  # windows above the probability (96 ms) without which a sound is not speech
+_KEPT = 4  # recordings whose probabilities are kept, 0.5 MB an hour of sound
 _lock = threading.Lock()
+_heard: OrderedDict[str, NDArray[np.float32]] = OrderedDict()  # by fingerprint, the last used last
 
 
-def speech_probability(samples: NDArray[Any]) -> NDArray[np.float32]:
+def speech_probability(
+    samples: NDArray[Any], tell: Callable[[float], None] | None = None
+) -> NDArray[np.float32]:
     """Return how probable speech is, every 32 ms.
 
     Silero VAD (MIT licence), the file in the wheel of silero-vad, run by ONNX runtime on one
@@ -48,6 +54,8 @@ def speech_probability(samples: NDArray[Any]) -> NDArray[np.float32]:
     ----------
     samples
         (samples,) mono at 16 kHz: int16, or float32 in -1..1.
+    tell
+        Called with the share that is done, 0..1, after every 16 s of sound; what it raises ends it.
 
     Returns
     -------
@@ -84,6 +92,36 @@ def speech_probability(samples: NDArray[Any]) -> NDArray[np.float32]:
             ("speech_probs", "hn", "cn"), {"input": framed[:size], "h": hidden, "c": cell}
         )
         found[first : first + size], hidden, cell = outputs[0].reshape(-1), outputs[1], outputs[2]
+        if tell is not None:
+            tell((first + size) / count)
+    return found
+
+
+def is_heard(recording: Recording) -> bool:
+    """Tell whether `probability_of` answers at once: it was asked for the recording before."""
+    with _lock:
+        return recording.fingerprint in _heard
+
+
+def probability_of(
+    recording: Recording, tell: Callable[[float], None] | None = None
+) -> NDArray[np.float32]:
+    """Return how probable speech is in a recording, every 32 ms; kept for the last recordings.
+
+    So another `Vad` of the same recording takes milliseconds. Parameters and errors as of
+    `speech_probability`.
+    """
+    key = recording.fingerprint
+    with _lock:
+        if key in _heard:
+            _heard.move_to_end(key)
+            return _heard[key]
+    found = speech_probability(recording.samples, tell)
+    found.flags.writeable = False
+    with _lock:
+        _heard[key] = found
+        while len(_heard) > _KEPT:
+            _heard.popitem(last=False)
     return found
 
 
@@ -91,8 +129,8 @@ def speech_probability(samples: NDArray[Any]) -> NDArray[np.float32]:
 class Vad(AtPlaces):
     """Cut between stretches of speech that a neural detector finds; chosen as by `Optimal`.
 
-    Takes longer than levels do (on a plain CPU, some seconds per hour of sound), and tells speech
-    from music, traffic and keyboards.
+    Takes longer than levels do (on a plain CPU, some seconds per hour of sound; what was heard is
+    kept for the last recordings), and tells speech from music, traffic and keyboards.
 
     Parameters
     ----------
@@ -101,10 +139,17 @@ class Vad(AtPlaces):
     min_seconds
         Shortest chunk in seconds; None: 1 s, or a quarter of a maximum under 4 s. A shorter one
         remains only if the recording holds no more.
+    target_seconds
+        Length that chunks should have if pauses allow; None: long ones (see `Optimal`).
     min_pause
         Shortest time without speech in seconds that counts as a pause.
     margin
         Seconds of sound kept around speech where the rest is left out.
+    cuts
+        Times in seconds at which a cut is made in any case, planned around as usual. Chunks beside
+        them may be shorter than `min_seconds`. The silence of a long pause is left out there as
+        well; so is what lies between several cuts in one pause, which count as one. Before the
+        first speech and after the last a cut parts nothing, but no chunk reaches over it.
     probability
         Of speech, at which it begins, 0..1.
     """
@@ -121,7 +166,7 @@ class Vad(AtPlaces):
             raise AudioError("Vad listens to the samples: plan the Recording, not its levels.")
         seconds = WINDOW / RATE
         frames = stretches(
-            speech_probability(recording.samples),
+            probability_of(recording),
             self.probability,
             max(self.probability - _LEAVE_BELOW, self.probability / 2),
             shortest_gap=round(self.min_pause / seconds),
@@ -131,7 +176,7 @@ class Vad(AtPlaces):
         return np.minimum(found, levels.duration)
 
     def _choose(self, found: Places, longest: float, shortest: float) -> list[int] | None:
-        return cheapest(found, longest, shortest)
+        return cheapest(found, longest, shortest, self.target_seconds)
 
 
 def _session() -> Any:

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from nbasr.settings import Options
 
 
-CUTTING = ("max_seconds", "min_seconds", "min_pause", "threshold_db", "overlap")
+CUTTING = (
+    "max_seconds",
+    "min_seconds",
+    "target_seconds",
+    "min_pause",
+    "margin",
+    "threshold_db",
+    "above_floor_db",
+    "overlap",
+)
 """Options that say how a named strategy cuts."""
 
 
@@ -222,8 +231,11 @@ def cut(recording: Recording, spec: EngineSpec, options: Options, custom: Any) -
             options.chunking,
             max_seconds=_longest(recording, spec, options),
             min_seconds=options.min_seconds,
+            target_seconds=options.target_seconds,
             min_pause=options.min_pause,
+            margin=options.margin,
             threshold_db=options.threshold_db,
+            above_floor_db=options.above_floor_db,
             overlap=options.overlap or None,
         ).plan(recording)
     _must_be_of(plan, recording)

@@ -39,8 +39,11 @@ def transcribe(
     chunking: str | Cutter | ChunkPlan | None = None,
     max_seconds: float | str | None = None,
     min_seconds: float | None = None,
+    target_seconds: float | None = None,
     min_pause: float | None = None,
+    margin: float | None = None,
     threshold_db: float | None = None,
+    above_floor_db: float | None = None,
     overlap: float | None = None,
     timestamps: str | None = None,
     aligner: str | None = None,
@@ -92,10 +95,17 @@ def transcribe(
         90 s for recordings up to 30, up to 90 and over 90 min, at most what the model can take.
     min_seconds
         Chunks shorter than this join a neighbour; default: the strategy's own.
+    target_seconds
+        Length that chunks should have if pauses allow; default: as long as good pauses make them.
     min_pause
         Shortest silence that counts as a pause, in seconds; default: the strategy's own.
+    margin
+        Seconds of sound kept around speech where silence is left out; default: the strategy's own.
     threshold_db
         Level in dBFS below which it is silent; default: from the noise floor.
+    above_floor_db
+        Decibels above the noise floor at which speech begins, in place of `threshold_db`; default:
+        8 to 15, the more the louder the speech.
     overlap
         Seconds that fixed chunks share; what both heard is told once. Default: 0.
     timestamps
@@ -149,8 +159,11 @@ def transcribe(
         chunking=chunking,
         max_seconds=max_seconds,
         min_seconds=min_seconds,
+        target_seconds=target_seconds,
         min_pause=min_pause,
+        margin=margin,
         threshold_db=threshold_db,
+        above_floor_db=above_floor_db,
         overlap=overlap,
         timestamps=timestamps,
         aligner=aligner,
@@ -218,7 +231,7 @@ def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
         given = {**given, **_as_loaded(given["model"])}
     if given.get("hotwords") is not None and not isinstance(given["hotwords"], str):
         given["hotwords"] = ", ".join(given["hotwords"])
-    options = settings.current().resolve(chunking=name, **given)
+    options = settings.current().resolve(chunking=name, **_one_level(given))
     many = is_many(source)
     sources = list(source) if many else [source]
     if not sources:
@@ -232,6 +245,15 @@ def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
         _refuse_beside(custom, {name: given.get(name) for name in CUTTING})
     plans = tuple(cut(recording, spec, options, custom) for recording in recordings)
     return Job(tuple(recordings), plans, spec, options, many, aligner)
+
+
+def _one_level(given: dict[str, Any]) -> dict[str, Any]:
+    """Let the level at which speech begins, if given in one way, undo what is set in the other."""
+    ways = ("threshold_db", "above_floor_db")
+    said = [way for way in ways if given.get(way) not in (None, "auto")]
+    return (
+        {**given, **{way: "auto" for way in ways if way not in said}} if len(said) == 1 else given
+    )
 
 
 def _as_loaded(model: Model) -> dict[str, str]:
