@@ -35,6 +35,9 @@ _HOME = {
     "Segment": "nbasr.transcript",
     "Word": "nbasr.transcript",
     "score": "nbasr.text.scoring",
+    "UploadPanel": "nbasr.widgets.upload",
+    "WaveformPanel": "nbasr.widgets.waveform",
+    "ChunkTuner": "nbasr.widgets.tuner",
 }
 """Where each public name lives; a home that ends in a colon is the thing itself."""
 

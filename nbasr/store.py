@@ -1,4 +1,4 @@
-"""What must outlive a kernel: measurements of memory, in one SQLite file of the user's.
+"""What must outlive a kernel: measurements of memory and speed, in one SQLite file of the user's.
 
 The file lies in the user's data folder (``NBASR_HOME`` moves it). It is a help, never a need: where
 it cannot be read or written, one `ModelWarning` says so and everything works without it.
@@ -20,8 +20,8 @@ from typing import TypeVar
 from nbasr._files import expanded
 from nbasr.errors import ModelWarning
 
-SCHEMA = 1
-"""Version of the tables, kept in the file itself; a file of another version is left alone."""
+SCHEMA = 2
+"""Version of the tables, kept in the file itself; a file of a later version is left alone."""
 
 KEPT = 20
 """Measurements of one model on one device that count: the last ones, as libraries change."""
@@ -34,6 +34,9 @@ _TABLES = (
     " device TEXT NOT NULL, predicted_bytes INTEGER NOT NULL, measured_bytes INTEGER NOT NULL,"
     " at REAL NOT NULL)",
     "CREATE INDEX IF NOT EXISTS peaks_of ON peaks (model, device, id)",
+    "CREATE TABLE IF NOT EXISTS speeds (id INTEGER PRIMARY KEY, model TEXT NOT NULL,"
+    " device TEXT NOT NULL, audio_seconds REAL NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS speeds_of ON speeds (model, device, id)",
 )
 
 _Found = TypeVar("_Found")
@@ -67,24 +70,8 @@ def remember_peak(key: str, device: str, predicted_bytes: int, measured_bytes: i
     predicted_bytes, measured_bytes
         Bytes above the weights; a pair that is not above 0 tells nothing and is not kept.
     """
-    if predicted_bytes <= 0 or measured_bytes <= 0:
-        return
-
-    def write(base: sqlite3.Connection) -> None:
-        base.execute("BEGIN IMMEDIATE")
-        base.execute(
-            "INSERT INTO peaks (model, device, predicted_bytes, measured_bytes, at)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (key, device, int(predicted_bytes), int(measured_bytes), time.time()),
-        )
-        base.execute(
-            "DELETE FROM peaks WHERE model = ? AND device = ? AND id NOT IN"
-            " (SELECT id FROM peaks WHERE model = ? AND device = ? ORDER BY id DESC LIMIT ?)",
-            (key, device, key, device, KEPT),
-        )
-        base.execute("COMMIT")
-
-    _with(write)
+    if predicted_bytes > 0 and measured_bytes > 0:
+        _keep(_PEAKS, key, device, int(predicted_bytes), int(measured_bytes))
 
 
 def ratio(key: str, device: str) -> float | None:
@@ -92,19 +79,72 @@ def ratio(key: str, device: str) -> float | None:
 
     It is the median of the last `KEPT` runs, so that one odd run does not count.
     """
-    if not path().is_file():  # to ask makes no file
-        return None
+    found = _last(_PEAKS, key, device)
+    return statistics.median(took / expected for expected, took in found) if found else None
 
-    def read(base: sqlite3.Connection) -> list[float]:
+
+def remember_speed(key: str, device: str, audio_seconds: float, seconds: float) -> None:
+    """Keep how long a run took.
+
+    Parameters
+    ----------
+    key, device
+        As for `remember_peak`.
+    audio_seconds, seconds
+        Of sound, and of time; a pair that is not above 0 tells nothing and is not kept.
+    """
+    if audio_seconds > 0 and seconds > 0:
+        _keep(_SPEEDS, key, device, float(audio_seconds), float(seconds))
+
+
+def speed(key: str, device: str) -> tuple[float, int] | None:
+    """Return how many seconds of sound a model does in one on a device, and in how many runs.
+
+    The median of the last `KEPT` runs; None where nothing is known.
+    """
+    found = _last(_SPEEDS, key, device)
+    return (statistics.median(audio / took for audio, took in found), len(found)) if found else None
+
+
+_PEAKS = ("peaks", "predicted_bytes", "measured_bytes")
+_SPEEDS = ("speeds", "audio_seconds", "seconds")
+
+
+def _keep(table: tuple[str, str, str], key: str, device: str, one: float, other: float) -> None:
+    """Add a row to a table, and forget the oldest of this model and device."""
+    name, first, second = table
+
+    def write(base: sqlite3.Connection) -> None:
+        base.execute("BEGIN IMMEDIATE")
+        base.execute(
+            f"INSERT INTO {name} (model, device, {first}, {second}, at) VALUES (?, ?, ?, ?, ?)",
+            (key, device, one, other, time.time()),
+        )
+        base.execute(
+            f"DELETE FROM {name} WHERE model = ? AND device = ? AND id NOT IN"
+            f" (SELECT id FROM {name} WHERE model = ? AND device = ? ORDER BY id DESC LIMIT ?)",
+            (key, device, key, device, KEPT),
+        )
+        base.execute("COMMIT")
+
+    _with(write)
+
+
+def _last(table: tuple[str, str, str], key: str, device: str) -> list[tuple[float, float]]:
+    """Return both numbers of the last `KEPT` rows of a model on a device."""
+    if not path().is_file():  # to ask makes no file
+        return []
+    name, first, second = table
+
+    def read(base: sqlite3.Connection) -> list[tuple[float, float]]:
         rows = base.execute(
-            "SELECT measured_bytes, predicted_bytes FROM peaks"
+            f"SELECT {first}, {second} FROM {name}"
             " WHERE model = ? AND device = ? ORDER BY id DESC LIMIT ?",
             (key, device, KEPT),
         )
-        return [measured / predicted for measured, predicted in rows]
+        return rows.fetchall()
 
-    found = _with(read)
-    return statistics.median(found) if found else None
+    return _with(read) or []
 
 
 def _with(work: Callable[[sqlite3.Connection], _Found]) -> _Found | None:
@@ -130,7 +170,7 @@ def _prepare(base: sqlite3.Connection) -> None:
     (version,) = base.execute("PRAGMA user_version").fetchone()
     if version == SCHEMA:
         return
-    if version != 0:
+    if version > SCHEMA:
         raise sqlite3.DatabaseError(f"it is of version {version}, not {SCHEMA}")
     with contextlib.suppress(sqlite3.OperationalError):  # another process is doing the same
         base.execute("PRAGMA journal_mode = WAL")  # readers and a writer at once
@@ -148,8 +188,8 @@ def _say(place: Path, error: Exception) -> None:
             return
         _warned.add(place)
     warnings.warn(
-        f"{place} cannot be used ({error}), so estimates of memory are not corrected by what was "
-        "measured; remove the file, or set NBASR_HOME to a folder that can be written.",
+        f"{place} cannot be used ({error}), so estimates of memory and time know nothing of "
+        "earlier runs; remove the file, or set NBASR_HOME to a folder that can be written.",
         ModelWarning,
         stacklevel=4,
     )

@@ -149,6 +149,37 @@ def test_a_file_of_a_later_version_is_left_alone(home: Path) -> None:
     assert tables == [("later",)]
 
 
+def test_a_file_of_the_first_version_gets_what_it_lacks_and_keeps_what_it_has(home: Path) -> None:
+    home.mkdir()
+    base = sqlite3.connect(home / "nbasr.sqlite")
+    base.execute(store._TABLES[0])
+    row = "INSERT INTO peaks (model, device, predicted_bytes, measured_bytes, at)"
+    base.execute(f"{row} VALUES ('whisper', 'cpu', 1000, 800, 0)")
+    base.execute("PRAGMA user_version = 1")
+    base.commit()
+    base.close()
+    store.remember_speed("whisper", "cpu", 60, 5)
+    assert store.ratio("whisper", "cpu") == 0.8
+    assert store.speed("whisper", "cpu") == (12.0, 1)
+
+
+def test_a_speed_is_the_median_of_the_last_runs(home: Path) -> None:
+    assert store.speed("whisper", "cpu") is None
+    assert not home.exists()  # to ask makes no file
+    for _ in range(30):
+        store.remember_speed("whisper", "cpu", 600, 1)
+    for seconds in (*[10.0] * (store.KEPT - 1), 1000.0):
+        store.remember_speed("whisper", "cpu", 100, seconds)
+    assert store.speed("whisper", "cpu") == (10.0, store.KEPT)
+    assert store.speed("whisper", "cuda: H100") is None
+
+
+def test_a_run_of_no_time_is_not_kept() -> None:
+    for audio, took in ((0.0, 1.0), (1.0, 0.0), (-1.0, -1.0)):
+        store.remember_speed("whisper", "cpu", audio, took)
+    assert store.speed("whisper", "cpu") is None
+
+
 def test_without_nbasr_home_it_lies_in_the_users_data_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr._files import expanded
 from nbasr.engines._quiet import quiet
+from nbasr.engines._transformers import transformers
 from nbasr.engines.checkpoint import must_have_processor, read_config, snapshot, weights_of
 from nbasr.engines.quantization import (
     TORCH_DTYPES,
@@ -201,8 +202,8 @@ def _read(
 ) -> Pretrained:
     """Read the model, refuse it unless it is whole, and put it on its device."""
     import torch
-    import transformers
 
+    library = transformers()
     must_be_there(spec.device)
     options = _sharing() if _shares(spec, folder) else {}
     if quantization is not None:
@@ -210,7 +211,7 @@ def _read(
         if Quantization.stored(folder) is None:
             options["quantization_config"] = bits_config(quantization, spec, kept)
         options.setdefault("device_map", {"": _where(spec.device)})
-    model, report = getattr(transformers, auto).from_pretrained(
+    model, report = getattr(library, auto).from_pretrained(
         folder,
         dtype=getattr(torch, TORCH_DTYPES[spec.dtype]),
         attn_implementation="sdpa",
@@ -225,7 +226,7 @@ def _read(
     if quantization is not None and spec.device == "cpu":
         modules.own(model)
     if processor is None:
-        made = transformers.AutoProcessor.from_pretrained(
+        made = library.AutoProcessor.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
     else:

@@ -7,6 +7,8 @@ import logging
 import threading
 from collections.abc import Iterator
 
+from nbasr.engines._transformers import transformers
+
 _NOISE = {
     "bitsandbytes.autograd._functions": "MatMul8bitLt: inputs will be cast",
     "bitsandbytes.backends.cpu.ops": "Failed to load CPU gemm_4bit_forward",
@@ -41,6 +43,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
+    transformers()
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

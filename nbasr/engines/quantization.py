@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbasr.engines._quiet import hush_bitsandbytes
+from nbasr.engines._transformers import transformers
 from nbasr.engines.checkpoint import read_config
 from nbasr.errors import ModelError, OptionError, did_you_mean
 
@@ -202,18 +203,17 @@ def bits_config(quantization: Quantization, spec: EngineSpec, kept: tuple[str, .
     kept
         Modules to leave as they are, from `kept_in`.
     """
-    from transformers import BitsAndBytesConfig
-
+    config = transformers().BitsAndBytesConfig
     chosen = quantization.compute_dtype
     shared = spec.offload and spec.device == "cuda"
     if quantization.method == "int8":
-        return BitsAndBytesConfig(
+        return config(
             load_in_8bit=True,
             llm_int8_threshold=quantization.threshold,
             llm_int8_skip_modules=list(kept),
             llm_int8_enable_fp32_cpu_offload=shared,
         )
-    return BitsAndBytesConfig(
+    return config(
         load_in_4bit=True,
         bnb_4bit_quant_type=quantization.method,
         bnb_4bit_use_double_quant=quantization.double,
@@ -239,6 +239,7 @@ def bitsandbytes() -> Any:
 
 def must_have_bitsandbytes(method: str) -> None:
     """Raise `ModelError`, with the command that mends it, if a precision cannot be had here."""
+    transformers()
     from transformers.utils import is_accelerate_available, is_bitsandbytes_available
 
     reason = ""
@@ -259,13 +260,13 @@ def must_have_bitsandbytes(method: str) -> None:
 def _skeleton(folder: Path, auto: str) -> Any:
     """Return the model of a folder without weights: names and shapes alone."""
     import torch
-    import transformers
 
-    config = transformers.AutoConfig.from_pretrained(
+    library = transformers()
+    config = library.AutoConfig.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True
     )
     with torch.device("meta"):
-        return getattr(transformers, auto).from_config(config, trust_remote_code=False)
+        return getattr(library, auto).from_config(config, trust_remote_code=False)
 
 
 def _heads(model: Any, names: dict[str, Any]) -> Iterator[str]:

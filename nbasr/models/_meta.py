@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbasr.engines._transformers import transformers
 from nbasr.engines.checkpoint import engine_of, read_config
 from nbasr.errors import ModelError
 from nbasr.memory.modules import part_of, place_of
@@ -119,17 +120,17 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 def _on_meta(config: Mapping[str, Any]) -> Any:
     """Build a model of a configuration without any memory for its weights."""
     import torch
-    import transformers
 
+    library = transformers()
     settings = {key: value for key, value in config.items() if key != "quantization_config"}
-    built = transformers.AutoConfig.for_model(**settings)
+    built = library.AutoConfig.for_model(**settings)
     names = settings.get("architectures") or [""]
     kind = "MultimodalLM"
     if config["model_type"] == "whisper":
         kind = "SpeechSeq2Seq"
     elif names[0].endswith("ForTokenClassification"):
         kind = "TokenClassification"
-    auto = getattr(transformers, f"AutoModelFor{kind}")
+    auto = getattr(library, f"AutoModelFor{kind}")
     with torch.device("meta"):
         return auto.from_config(built, trust_remote_code=False)
 

@@ -137,16 +137,17 @@ def named(name: str, wish: Wish, residents: Sequence[Slot]) -> EngineSpec:
     return wish.resolve(name)
 
 
-def choose(options: Options, residents: Sequence[Slot]) -> EngineSpec:
+def choose(options: Options, residents: Sequence[Slot], *, warn: bool = True) -> EngineSpec:
     """Return the model that options ask for; see `ModelManager.choose`."""
     code = language_code(options.language)
     if options.model.strip().lower() == "auto":
         if options.device not in ("auto", "cpu"):  # to look costs the import of torch
             catalog.checked_device(options.device)
-        return _best(options, code, residents)
+        return _best(options, code, residents, warn)
     spec = named(options.model, Wish.of(options), residents)
     _must_suit(spec, code, options.task)
-    _tell_of_hotwords(spec, options)
+    if warn:
+        _tell_of_hotwords(spec, options)
     return spec
 
 
@@ -227,7 +228,7 @@ def _must_suit(spec: EngineSpec, code: str | None, task: str) -> None:
     raise ModelError(f"{known.name} {what}; take one that does, such as whisper-small.")
 
 
-def _best(options: Options, code: str | None, residents: Sequence[Slot]) -> EngineSpec:
+def _best(options: Options, code: str | None, residents: Sequence[Slot], warn: bool) -> EngineSpec:
     wish = Wish.of(options)
     others = []
     for slot in residents:
@@ -248,13 +249,14 @@ def _best(options: Options, code: str | None, residents: Sequence[Slot]) -> Engi
         return cached
     sphinx = wish.resolve("sphinx")
     _must_suit(sphinx, code, options.task)
-    warnings.warn(
-        "No model is loaded and none that fits is on this machine, so the embedded engine "
-        "(sphinx) is used: draft quality, English only, for clear speech. For real work name a "
-        "model, such as whisper-small, or load one first.",
-        ModelWarning,
-        stacklevel=6,
-    )
+    if warn:
+        warnings.warn(
+            "No model is loaded and none that fits is on this machine, so the embedded engine "
+            "(sphinx) is used: draft quality, English only, for clear speech. For real work name a "
+            "model, such as whisper-small, or load one first.",
+            ModelWarning,
+            stacklevel=6,
+        )
     return sphinx
 
 

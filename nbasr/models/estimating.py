@@ -25,10 +25,15 @@ __all__ = [
     "must_fit",
     "needed_bytes",
     "run_bytes",
+    "speed",
+    "took",
 ]
 
 NOISE_BYTES = 100_000_000
 """Predictions below it teach nothing, and need not be measured: importing code takes as much."""
+
+LEAST_SECONDS = 5.0
+"""Seconds of sound below which a run says little of a model's speed."""
 
 TRUSTED = (0.25, 4.0)
 """Measured over predicted memory beyond which another cause is more likely than a wrong formula."""
@@ -182,6 +187,32 @@ def measured(spec: EngineSpec, seconds: float, batch: int, peak_bytes: int) -> N
         expected,
         min(max(peak_bytes, least), most),
     )
+
+
+def took(spec: EngineSpec, audio_seconds: float, seconds: float) -> None:
+    """Learn from a run how fast such runs are on this device.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    audio_seconds, seconds
+        Of sound that was recognised, and of time; a run of hardly any sound teaches nothing.
+    """
+    if audio_seconds >= LEAST_SECONDS:
+        device = _needs.device_name(spec.device)
+        store.remember_speed(_needs.key(spec), device, audio_seconds, seconds)
+
+
+def speed(spec: EngineSpec) -> tuple[float, int] | None:
+    """Return how fast a model was on its device in earlier runs; None if there were none.
+
+    Returns
+    -------
+    (float, int) or None
+        Seconds of sound per second (RTFx, the median of the last runs), and how many runs.
+    """
+    return store.speed(_needs.key(spec), _needs.device_name(spec.device))
 
 
 def choices(name: str, device: str = "auto") -> str:

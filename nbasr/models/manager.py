@@ -145,19 +145,26 @@ class ModelManager:
         """Let go of every model, of pinned ones too."""
         return self._residents.drop(self._residents.all())
 
-    def choose(self, options: Options) -> EngineSpec:
+    def choose(self, options: Options, *, warn: bool = True) -> EngineSpec:
         """Return the model that options ask for, without loading or fetching it.
 
         For ``model="auto"``: the resident model used last, in the precision and on the device that
         were asked for; else the best one in the hub cache that fits beside the resident ones; else
         the embedded engine, with a `ModelWarning`.
 
+        Parameters
+        ----------
+        options
+            Final options.
+        warn
+            Whether to warn; a panel shows the choice itself.
+
         Raises
         ------
         ModelError
             If the model is unknown or cannot do the task, or the device is not there.
         """
-        return choosing.choose(options, self._residents.all())
+        return choosing.choose(options, self._residents.all(), warn=warn)
 
     def choose_aligner(self, options: Options, language: str | None = None) -> EngineSpec | None:
         """Return the model for the times of words, without loading or fetching it.

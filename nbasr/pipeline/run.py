@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nbasr.chunking import Chunk
 from nbasr.engines.base import Recognition, Request
 from nbasr.errors import OutOfMemoryError
+from nbasr.models import estimating
 from nbasr.pipeline.guards import is_wrong, rescued
 from nbasr.pipeline.job import Item, Job
 from nbasr.pipeline.ladder import OUT_OF_MEMORY, Ladder
@@ -95,6 +96,8 @@ def run(job: Job, engine: Engine, tell: Listener) -> Transcripts:
                 "partial holds them (in a notebook: import sys; sys.last_value.partial)."
             )
         raise
+    if len(heard) == len(job.items):
+        estimating.took(job.spec, done, time.perf_counter() - began)
     with contextlib.suppress(KeyboardInterrupt):  # too late: the work is done
         tell(state("finished" if len(heard) == len(job.items) else "interrupted", text))
     return made()

@@ -1,0 +1,697 @@
+"""The tuner's side in the kernel: what it answers, and what Python can read and set."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from numpy.typing import NDArray
+
+import nbasr
+from nbasr import models, store
+from nbasr.audio.recording import Recording
+from nbasr.chunking import ChunkPlan, Fixed, Optimal, Silence, Vad, vad
+from nbasr.errors import ModelError, NbasrError, OptionError
+from nbasr.widgets import _forecast, _plan_data, _transcribing
+from nbasr.widgets._tuning import Settings, planned
+from nbasr.widgets.tuner import ChunkTuner
+
+PATIENCE = 60.0  # seconds; what answers in a thread of its own does so long before
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NBASR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def meeting() -> Recording:
+    return nbasr.samples.open("meeting")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer to a request, or something that was told unasked."""
+
+    content: dict[str, Any]
+    buffers: list[NDArray[np.float64]]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        assert "error" not in self.content, self.content
+        found: dict[str, Any] = self.content.get("data", self.content)
+        return found
+
+
+class Browser:
+    """What the browser says to a panel and hears of it."""
+
+    def __init__(self, panel: ChunkTuner) -> None:
+        self.panel = panel
+        self.heard: queue.Queue[Reply] = queue.Queue()
+        self.told: list[Reply] = []
+        self._numbers = itertools.count()
+        panel.send = self._receive  # type: ignore[method-assign]
+
+    def _receive(self, content: dict[str, Any], buffers: Any = None) -> None:
+        json.dumps(content, allow_nan=False)
+        arrays = [np.frombuffer(one, np.float64).reshape(-1, 2) for one in buffers or ()]
+        self.heard.put(Reply(content, arrays))
+
+    def ask(self, kind: str, /, **values: Any) -> Reply:
+        """Ask, and wait for the answer; what is told meanwhile is kept."""
+        number = next(self._numbers)
+        self.panel._asked(None, {"ask": kind, "number": number, **values}, [])
+        while True:
+            reply = self.heard.get(timeout=PATIENCE)
+            if reply.content.get("answer") == number:
+                return reply
+            self.told.append(reply)
+
+    def event(self, name: str) -> Reply:
+        """Wait for something that is told unasked; what came before it is passed over."""
+        while True:
+            for at, reply in enumerate(self.told):
+                if reply.content.get("event") == name:
+                    del self.told[: at + 1]
+                    return reply
+            self.told.append(self.heard.get(timeout=PATIENCE))
+
+
+Opener = Callable[..., Browser]
+
+
+@pytest.fixture
+def opened(meeting: Recording) -> Iterator[Opener]:
+    """Open tuners, and close them at the end."""
+    panels = []
+
+    def make(recording: Any = meeting, **given: Any) -> Browser:
+        panels.append(ChunkTuner(recording, **given))
+        return Browser(panels[-1])
+
+    yield make
+    for panel in panels:
+        panel.close()
+    models.unload_all()
+
+
+def edges(plan: ChunkPlan) -> list[list[float]]:
+    return [[chunk.start, chunk.stop] for chunk in plan.chunks]
+
+
+def test_it_begins_with_the_plan_that_transcribe_would_make(
+    opened: Opener, meeting: Recording
+) -> None:
+    browser = opened()
+    first = browser.ask("plan").data
+    assert browser.panel.plan == Optimal().plan(meeting)
+    assert first["settings"] == Settings().as_dict()
+    assert (first["edited"], first["can_undo"], first["listening"]) == (False, False, None)
+
+
+def test_a_plan_is_answered_with_all_that_is_drawn(opened: Opener, meeting: Recording) -> None:
+    browser = opened()
+    reply = browser.ask("plan", settings={"max_seconds": 12.0, "min_pause": 0.4})
+    plan = Optimal(max_seconds=12, min_pause=0.4).plan(meeting)
+    assert browser.panel.plan == plan
+    chunks, speech, skipped = reply.buffers
+    assert chunks.tolist() == edges(plan)
+    assert [tuple(span) for span in speech.tolist()] == list(plan.speech)
+    assert [tuple(span) for span in skipped.tolist()] == list(plan.skipped)
+    data = reply.data
+    assert data["strategy"] == repr(Optimal(max_seconds=12, min_pause=0.4))
+    assert data["chunks"] == len(plan) == sum(data["histogram"]["counts"])
+    np.testing.assert_allclose(
+        data["cuts"], [[cut.time, cut.pause, 0] for cut in plan.cuts], atol=1e-6
+    )
+    figures = data["figures"]
+    assert figures["longest"] == plan.longest <= 12
+    assert figures["speech"] == plan.speech_seconds
+    assert figures["padding_in_order"] == plan.padding.in_order
+    assert data["can_undo"]
+    assert data["note"] == ""
+
+
+def test_only_what_changed_need_be_told(opened: Opener) -> None:
+    browser = opened()
+    browser.ask("plan", settings={"max_seconds": 12.0})
+    data = browser.ask("plan", settings={"margin": 0.3}).data
+    assert (data["settings"]["max_seconds"], data["settings"]["margin"]) == (12, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"min_seconds": 20.0}, "at most half of max_seconds"),
+        ({"target_seconds": 50.0}, "target_seconds is between"),
+        ({"threshold": "absolute", "threshold_value": 3.0}, "-100 to 0 dBFS"),
+        ({"strategy": "fixed", "overlap": 20.0}, "less than half"),
+        ({"loudness": 1}, "no setting 'loudness'"),
+    ],
+)
+def test_what_is_impossible_comes_back_as_a_sentence_and_changes_nothing(
+    opened: Opener, settings: dict[str, Any], said: str
+) -> None:
+    browser = opened()
+    before = browser.ask("plan").data
+    reply = browser.ask("plan", settings=settings)
+    assert said in reply.content["error"]
+    assert reply.content["trace"] == ""
+    assert browser.ask("plan").data["settings"] == before["settings"]
+    assert not browser.ask("plan").data["can_undo"]
+
+
+def test_nobody_speaking_is_told(opened: Opener) -> None:
+    browser = opened()
+    loud = {"threshold": "absolute", "threshold_value": 0.0}
+    reply = browser.ask("plan", settings=loud, language="zh-CN")
+    assert reply.data["chunks"] == 0
+    assert "未找到语音" in reply.data["note"]
+    assert [len(one) for one in reply.buffers] == [0, 0, 1]
+
+
+def test_a_moving_slider_is_one_step_to_undo(opened: Opener) -> None:
+    browser = opened()
+    before = browser.panel.plan
+    for longest in (25.0, 20.0, 15.0):
+        browser.ask("plan", settings={"max_seconds": longest}, final=False)
+    versions = [browser.ask("plan", settings={"max_seconds": 14.0}).data["version"]]
+    undone = browser.ask("edit", do="undo").data
+    assert undone["settings"]["max_seconds"] == 30
+    assert browser.panel.plan == before
+    assert undone["can_redo"]
+    assert not undone["can_undo"]
+    redone = browser.ask("edit", do="redo").data
+    assert redone["settings"]["max_seconds"] == 14
+    versions += [undone["version"], redone["version"]]
+    assert versions == sorted(set(versions))
+    assert "nothing to redo" in browser.ask("edit", do="redo").content["error"]
+
+
+def test_cuts_are_added_moved_locked_and_taken_away(opened: Opener) -> None:
+    browser = opened()
+    count = len(browser.panel.plan.cuts)
+    added = browser.ask("edit", do="add", time=26.0).data
+    focus = added["focus"]
+    assert added["cuts"][focus] == [26.0, 0.0, 1]
+    assert added["edited"]
+    moved = browser.ask("edit", do="move", index=focus, time=26.5).data
+    assert moved["cuts"][moved["focus"]][0] == 26.5
+    unlocked = browser.ask("edit", do="unlock", index=focus).data
+    assert unlocked["cuts"][focus][2] == 0
+    removed = browser.ask("edit", do="remove", index=focus).data
+    assert len(removed["cuts"]) == count
+    assert "no cut 99" in browser.ask("edit", do="remove", index=99).content["error"]
+    assert "no edit 'paint'" in browser.ask("edit", do="paint").content["error"]
+
+
+def test_a_locked_cut_outlives_other_settings_until_the_plan_is_reset(opened: Opener) -> None:
+    browser = opened()
+    browser.ask("edit", do="add", time=26.0)
+    data = browser.ask("plan", settings={"strategy": "silence", "max_seconds": 15.0}).data
+    assert [time for time, _, locked in data["cuts"] if locked] == [26.0]
+    assert browser.panel.strategy == Silence(max_seconds=15, cuts=(26.0,))
+    reset = browser.ask("edit", do="reset").data
+    assert not any(locked for *_, locked in reset["cuts"])
+    assert reset["settings"]["max_seconds"] == 15
+    assert browser.ask("edit", do="undo").data["cuts"] == data["cuts"]
+
+
+def test_a_chunk_made_too_long_by_hand_is_told(opened: Opener) -> None:
+    browser = opened()
+    for _ in range(len(browser.panel.plan.cuts)):
+        data = browser.ask("edit", do="remove", index=0).data
+    assert data["too_long"] == [0]
+    assert data["note"] == "One chunk is longer than 30 s."
+    assert data["focus"] == -1
+
+
+def test_python_sets_strategy_and_plan_and_the_browser_is_told(
+    opened: Opener, meeting: Recording
+) -> None:
+    browser = opened()
+    panel = browser.panel
+    panel.strategy = Fixed(max_seconds=10, overlap=1)
+    told = browser.event("plan")
+    assert told.buffers[0].tolist() == edges(panel.plan) == edges(panel.strategy.plan(meeting))
+    assert told.data["settings"]["overlap"] == 1
+    panel.strategy = "silence"
+    assert browser.event("plan").data["settings"]["strategy"] == "silence"
+    mine = ChunkPlan.of(meeting, [(0, 20), (20, 41)])
+    panel.plan = mine
+    told = browser.event("plan")
+    assert told.data["edited"]
+    assert told.data["strategy"] == "own"
+    assert told.buffers[0].tolist() == [[0, 20], [20, 41]]
+    assert panel.plan is mine
+
+
+def test_the_plan_can_be_observed(opened: Opener) -> None:
+    browser = opened()
+    seen: list[int] = []
+    browser.panel.observe(lambda change: seen.append(len(change["new"])), "plan")
+    browser.ask("plan", settings={"max_seconds": 12.0})
+    browser.ask("edit", do="remove", index=0)
+    assert seen == [len(Optimal(max_seconds=12).plan(browser.panel.recording)), seen[0] - 1]
+
+
+def test_what_is_no_plan_of_the_recording_is_refused(opened: Opener, meeting: Recording) -> None:
+    short = Recording.open((np.array(meeting.samples[:160_000]), 16_000))
+    browser = opened()
+    before = browser.panel.plan
+    with pytest.raises(OptionError, match="another recording"):
+        browser.panel.plan = Optimal().plan(short)
+    with pytest.raises(OptionError, match="another recording"):
+        ChunkTuner(meeting, strategy=Optimal().plan(short))
+    with pytest.raises(OptionError, match=r"tuner\.plan"):
+        browser.panel.strategy = object()  # type: ignore[assignment]
+    with pytest.raises(OptionError, match="Did you mean 'optimal'"):
+        browser.panel.strategy = "optimum"
+    assert browser.panel.plan is before
+
+
+def test_it_begins_with_what_is_given(opened: Opener, meeting: Recording) -> None:
+    strategy = Silence(max_seconds=20, cuts=(26.0,))
+    assert opened(strategy=strategy).panel.plan == strategy.plan(meeting)
+    plan = ChunkPlan.of(meeting, [(0, 20), (20, 41)])
+    assert opened(strategy=plan).panel.plan is plan
+    assert opened(model="qwen3-asr-0.6b").panel.plan.max_seconds == 60
+    with pytest.raises(ModelError, match="no model"):
+        opened(model="whisper-smal")
+
+
+def test_it_begins_with_the_settings_of_the_session(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = nbasr.settings.current()
+    for name, value in {"chunking": "silence", "max_seconds": 9.0, "threshold_db": -45.0}.items():
+        before = getattr(current, name)
+        monkeypatch.setattr(current, name, value)
+        assert before != value
+    assert opened().panel.strategy == Silence(max_seconds=9, threshold_db=-45)
+
+
+# -- The detector ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unheard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vad, "_heard", type(vad._heard)())
+
+
+@pytest.mark.usefixtures("unheard")
+def test_the_detector_hears_once_in_a_thread_and_then_only_the_threshold_moves(
+    opened: Opener, meeting: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    runs = []
+    really = vad.speech_probability
+
+    def slowly(*given: Any) -> Any:
+        runs.append(threading.current_thread().name)
+        assert go_on.wait(PATIENCE)
+        return really(*given)
+
+    monkeypatch.setattr(vad, "speech_probability", slowly)
+    browser = opened()
+    before = browser.panel.plan
+    first = browser.ask("plan", settings={"strategy": "vad"}).data
+    assert first["listening"] == 0
+    assert "listens" in first["note"]
+    assert first["settings"]["strategy"] == "vad"
+    assert browser.panel.plan is before
+    later = browser.ask("plan", settings={"probability": 0.7}).data  # while it listens
+    assert later["settings"] == {**first["settings"], "probability": 0.7}
+    go_on.set()
+    told = browser.event("plan").data
+    assert told["listening"] is None
+    assert told["settings"]["probability"] == 0.7
+    assert browser.panel.plan == Vad(probability=0.7).plan(meeting)
+    data = browser.ask("plan", settings={"probability": 0.4}).data
+    assert data["strategy"] == repr(Vad(probability=0.4))
+    assert runs == ["ChunkTuner listening_0"]
+    assert browser.ask("edit", do="undo").data["settings"]["probability"] == 0.7
+    assert browser.ask("edit", do="undo").data["settings"]["strategy"] == "optimal"
+
+
+@pytest.mark.usefixtures("unheard")
+def test_who_takes_another_strategy_meanwhile_is_not_taken_back(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, done = threading.Event(), threading.Event()
+    really = vad.speech_probability
+
+    def slowly(*given: Any) -> Any:
+        assert go_on.wait(PATIENCE)
+        return really(*given)
+
+    monkeypatch.setattr(vad, "speech_probability", slowly)
+    browser = opened()
+    browser.ask("plan", settings={"strategy": "vad"})
+    browser.ask("plan", settings={"strategy": "fixed"})
+    browser.panel.aside(done.set, "listening")  # comes after the detector in its thread
+    go_on.set()
+    assert done.wait(PATIENCE)
+    assert browser.ask("plan").data["settings"]["strategy"] == "fixed"
+
+
+@pytest.mark.usefixtures("unheard")
+def test_a_detector_that_fails_is_told_and_the_form_goes_back(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any) -> Any:
+        raise ModelError("Finding speech needs silero-vad: pip install silero-vad")
+
+    monkeypatch.setattr(vad, "speech_probability", fails)
+    browser = opened()
+    browser.ask("plan", settings={"strategy": "vad"})
+    assert browser.event("plan").data["settings"]["strategy"] == "optimal"
+    assert "pip install silero-vad" in browser.event("problem").content["error"]
+
+
+@pytest.mark.usefixtures("unheard")
+def test_a_closed_panel_stops_the_detector(opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: queue.Queue[BaseException] = queue.Queue()
+    closed = threading.Event()
+
+    def endless(_: Any, tell: Any) -> Any:
+        closed.wait(PATIENCE)
+        try:
+            tell(0.5)
+        except Exception as error:
+            ended.put(error)
+            raise
+
+    monkeypatch.setattr(vad, "speech_probability", endless)
+    browser = opened()
+    browser.ask("plan", settings={"strategy": "vad"})
+    browser.panel.close()
+    closed.set()
+    assert type(ended.get(timeout=PATIENCE)).__name__ == "_ClosedError"
+
+
+@pytest.mark.usefixtures("unheard")
+def test_the_detector_is_asked_in_python_too(opened: Opener, meeting: Recording) -> None:
+    browser = opened()
+    browser.panel.strategy = Vad(max_seconds=20)
+    assert browser.panel.plan == Vad(max_seconds=20).plan(meeting)
+    assert vad.is_heard(meeting)
+
+
+# -- Presets and code -----------------------------------------------------------------------------
+
+
+def test_presets_are_saved_applied_and_deleted(opened: Opener) -> None:
+    browser = opened()
+    browser.ask("plan", settings={"max_seconds": 11.0, "margin": 0.4})
+    saved = browser.ask("save_preset", name="Mine", language="zh").data["presets"]
+    assert saved[-1]["name"] == "Mine"
+    assert saved[-1]["own"]
+    assert saved[2]["text"] == "字幕，6 秒"
+    browser.ask("edit", do="add", time=26.0)
+    applied = browser.ask("apply_preset", name="Subtitles, 6 s").data
+    assert applied["settings"]["max_seconds"] == 6
+    assert [time for time, _, locked in applied["cuts"] if locked] == [26.0]
+    assert browser.ask("apply_preset", name="Mine").data["settings"]["margin"] == 0.4
+    left = browser.ask("delete_preset", name="Mine").data["presets"]
+    assert not any(one["own"] for one in left)
+    assert "no preset 'Mine'" in browser.ask("apply_preset", name="Mine").content["error"]
+
+
+def test_presets_are_there_in_python(opened: Opener) -> None:
+    panel = opened().panel
+    panel.save_preset("Mine")
+    assert panel.presets()["Mine"] == Settings()
+    panel.apply_preset("Subtitles, 6 s")
+    assert panel.plan.max_seconds == 6
+    panel.delete_preset("Mine")
+    assert "Mine" not in panel.presets()
+
+
+def test_a_broken_file_of_presets_is_told_in_the_panel(opened: Opener, home: Path) -> None:
+    home.mkdir()
+    (home / "presets.json").write_text("{")
+    assert "presets.broken.json" in opened().ask("presets").data["note"]
+    (home / "presets.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"presets\.broken1\.json"):
+        opened().panel.presets()
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """Give the shell that a kernel would have."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
+
+def test_the_cell_is_a_magic_only_where_that_is_loaded(
+    opened: Opener, shell: InteractiveShell
+) -> None:
+    browser = opened()
+    assert browser.ask("code").data["kind"] == "python"
+    magic = browser.ask("code", kind="magic").data
+    assert (magic["kind"], magic["note"][:19]) == ("magic", "Run %load_ext nbasr")
+    shell.run_line_magic("load_ext", "nbasr")
+    assert browser.ask("code").data["kind"] == "magic"
+    assert browser.ask("code", kind="magic").data["note"] == ""
+    assert browser.panel.code().startswith("%%transcribe")
+    shell.run_line_magic("unload_ext", "nbasr")
+
+
+def test_the_cell_is_answered_and_says_why_it_is_not_the_kind_asked_for(
+    opened: Opener, shell: InteractiveShell
+) -> None:
+    shell.run_line_magic("load_ext", "nbasr")
+    browser = opened(model="sphinx")
+    magic = browser.ask("code").data
+    assert magic["kind"] == "magic"
+    assert magic["text"].startswith("%%transcribe --model sphinx --chunking optimal")
+    assert magic["text"] == browser.panel.code()
+    browser.ask("edit", do="remove", index=0)
+    python = browser.ask("code", kind="magic").data
+    assert python["kind"] == "python"
+    assert "placed by hand" in python["note"]
+    with pytest.raises(OptionError, match="placed by hand"):
+        browser.panel.code("magic")
+
+
+# -- Models ---------------------------------------------------------------------------------------
+
+
+def test_models_to_choose_from_begin_with_the_automatic_and_resident_ones(
+    opened: Opener, assets: Path
+) -> None:
+    browser = opened()
+    names = [name for name, _ in browser.ask("models").data["choices"]]
+    assert names == ["auto", "sphinx"]
+    tiny = str((assets / "whisper-tiny-meeting").resolve())
+    models.load(tiny)
+    found = browser.ask("models", language="en").data
+    assert found["choices"][0] == ["auto", "Automatic: whisper-tiny-meeting"]
+    assert found["choices"][1] == [tiny, "whisper-tiny-meeting (float32 on cpu, loaded)"]
+    assert found["chosen"] == "auto"
+
+
+def test_a_model_that_is_chosen_is_among_the_choices(opened: Opener) -> None:
+    browser = opened(model="whisper-large-v3")
+    found = browser.ask("models").data
+    assert found["chosen"] == "whisper-large-v3"
+    assert "whisper-large-v3" in dict(found["choices"])
+
+
+def test_memory_is_foretold_without_the_model_and_time_once_it_has_run(
+    opened: Opener, assets: Path, meeting: Recording
+) -> None:
+    tiny = str((assets / "whisper-tiny-meeting").resolve())
+    browser = opened()
+    found = browser.ask("forecast", model=tiny).data
+    assert browser.panel.model == tiny
+    parts = found["weights_bytes"] + found["batch_bytes"]
+    assert 0 < parts <= found["memory_bytes"] < found["free_bytes"]
+    assert found["fits"]
+    assert found["seconds"] is None
+    assert "first run" in found["basis"]
+    nbasr.transcribe(meeting, model=tiny, progress=False)
+    again = browser.ask("forecast").data
+    speed, runs = store.speed(*_key(tiny)) or (0.0, 0)
+    assert runs == 1
+    held = sum(chunk.duration for chunk in browser.panel.plan.chunks)
+    assert again["seconds"] == pytest.approx(held / speed)
+    assert "one earlier run" in again["basis"]
+
+
+def _key(model: str) -> tuple[str, str]:
+    from nbasr.models import _needs
+
+    spec = _forecast.spec_of(model)
+    return _needs.key(spec), _needs.device_name(spec.device)
+
+
+def test_chunks_that_a_model_does_not_take_are_told(opened: Opener) -> None:
+    browser = opened(strategy=Optimal(max_seconds=45))
+    found = browser.ask("forecast", model="whisper-small").data
+    assert found["chunks_too_long"] > 0
+    assert "whisper-small takes chunks of up to 30 s" in found["note"]
+    assert found["memory_bytes"] > found["weights_bytes"] > 4e8
+
+
+def test_a_model_nobody_knows_is_told_in_a_sentence(opened: Opener) -> None:
+    browser = opened()
+    assert "no model" in browser.ask("forecast", model="whisper-smal").content["error"]
+    assert browser.panel.model == "auto"
+
+
+def test_a_chunk_is_transcribed_and_its_text_kept(opened: Opener, assets: Path) -> None:
+    tiny = str((assets / "whisper-tiny-meeting").resolve())
+    browser = opened(model=tiny)
+    start, stop = edges(browser.panel.plan)[0]
+    found = browser.ask("transcribe", start=start, stop=stop).data
+    assert (found["start"], found["stop"], found["model"]) == (start, stop, "whisper-tiny-meeting")
+    assert found["text"].startswith("good morning everyone and welcome")
+    assert all(start <= first < last <= stop for first, last, _ in found["segments"])
+    states = [one.data["state"] for one in browser.told if one.content["event"] == "progress"]
+    assert states[0] == "loading"
+    assert states[-1] == "finished"
+    assert browser.panel.texts[start, stop].text == found["text"]
+    assert browser.ask("texts").data["texts"] == [found]
+    assert found["text"].split()[0] in browser.panel.still()
+
+
+def test_a_draft_of_the_embedded_engine_says_so(opened: Opener) -> None:
+    browser = opened()
+    found = browser.ask("transcribe", start=0.0, stop=8.0).data
+    assert found["model"] == "sphinx"
+    assert any("draft" in note.lower() for note in found["notes"])
+
+
+def test_what_is_not_on_this_machine_is_not_fetched_by_a_click(opened: Opener) -> None:
+    reply = opened().ask("transcribe", start=0.0, stop=8.0, model="whisper-small")
+    assert 'nbasr.models.load("whisper-small")' in reply.content["error"]
+
+
+def test_transcribing_can_be_stopped_between_chunks(opened: Opener, assets: Path) -> None:
+    tiny = str((assets / "whisper-tiny-meeting").resolve())
+    browser = opened(model=tiny)
+    panel = browser.panel
+    told = panel.tell
+
+    def stops(event: str, data: dict[str, Any], buffers: Any = ()) -> None:
+        told(event, data, buffers)
+        if event == "progress" and data["state"] == "loading":
+            panel._answer_stop()
+
+    panel.tell = stops  # type: ignore[method-assign]
+    found = browser.ask("transcribe", start=0.0, stop=60.0).data
+    assert not found["complete"]
+    assert found["text"] == ""
+    assert "Stopped" in found["notes"][0]
+    assert panel.texts == {}
+
+
+def test_a_stretch_is_cut_only_where_the_model_needs_it(meeting: Recording) -> None:
+    plan = Optimal(max_seconds=12).plan(meeting)
+    spans = _transcribing.spans
+    assert spans(plan, (3.0, 9.0), 30.0) == [(3.0, 9.0)]
+    assert spans(plan, (-1.0, 6.0), 30.0) == [(0.0, 6.0)]
+    found = spans(plan, (3.0, 60.0), 30.0)
+    assert found[0][0] == 3.0
+    assert found[-1][1] <= 60.0
+    inside = [chunk for chunk in plan.chunks if chunk.start > 3 and chunk.stop < 60]
+    assert found[1:-1] == [(chunk.start, chunk.stop) for chunk in inside]
+    shorter = spans(plan, (3.0, 60.0), 5.0)  # its chunks are too long as well
+    assert all(last - first <= 5.0 for first, last in shorter)
+    overlapping = Fixed(max_seconds=10, overlap=3).plan(meeting)
+    pieces = spans(overlapping, (0.0, 60.0), 30.0)
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(pieces))
+    for nothing in ((5.0, 5.05), (9.0, 3.0)):
+        with pytest.raises(OptionError, match="Select"):
+            spans(plan, nothing, 30.0)
+
+
+def test_two_threads_may_need_transformers_first(assets: Path) -> None:
+    """As the forecast and the first text of a fresh kernel do."""
+    script = (
+        "import threading, time\n"
+        "from nbasr.engines._transformers import transformers\n"
+        "found, ready = [], threading.Barrier(2)\n"
+        "def use(wait):\n"
+        "    ready.wait(); time.sleep(wait)\n"
+        "    found.append(hasattr(transformers(), 'AutoConfig'))\n"
+        "users = [threading.Thread(target=use, args=(wait,)) for wait in (0, 0.2)]\n"
+        "for one in users: one.start()\n"
+        "for one in users: one.join()\n"
+        "assert found == [True, True], found\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+# -- Figures and forms ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("longest", [0.5, 3.0, 6.0, 30.0, 90.0])
+def test_a_histogram_has_round_bins_that_hold_every_chunk(longest: float) -> None:
+    lengths = np.linspace(0.1, longest, 37).tolist()
+    found = _plan_data.histogram(lengths, longest)
+    edges = np.array(found["edges"])
+    assert edges[0] == 0
+    assert edges[-1] >= longest
+    assert 8 <= len(found["counts"]) <= 20
+    assert sum(found["counts"]) == len(lengths)
+    np.testing.assert_allclose(np.diff(edges), edges[1], atol=1e-6)
+
+
+def test_no_chunks_have_a_histogram_too() -> None:
+    found = _plan_data.histogram([], 30.0)
+    assert sum(found["counts"]) == 0
+    assert len(found["edges"]) == len(found["counts"]) + 1
+
+
+def test_a_plan_of_an_hour_is_answered_before_anybody_notices(opened: Opener) -> None:
+    hour, _ = nbasr.samples.long_meeting(60)
+    browser = opened(hour)
+    took = []
+    for longest in np.linspace(20, 30, 9):
+        began = time.perf_counter()
+        reply = browser.ask("plan", settings={"max_seconds": float(longest)}, final=False)
+        took.append(time.perf_counter() - began)
+    assert len(json.dumps(reply.content)) + sum(one.nbytes for one in reply.buffers) < 60_000
+    assert min(took) < 0.05  # 11 ms on a machine of its own
+
+
+def test_what_is_saved_of_an_hour_is_small_and_reads_well(opened: Opener) -> None:
+    hour, _ = nbasr.samples.long_meeting(60)
+    shown = opened(hour).panel.still()
+    assert len(shown) < 60_000
+    assert "<svg" in shown
+    assert "chunks of" in shown
+
+
+def test_names_in_a_saved_panel_are_text(opened: Opener, meeting: Recording) -> None:
+    bold = Recording.open(meeting.path)
+    bold.name = "<b>bold</b>"
+    assert "<b>bold" not in opened(bold).panel.still()
+
+
+def test_every_state_has_a_repr(opened: Opener) -> None:
+    panel = opened().panel
+    assert repr(panel).startswith("<ChunkTuner <ChunkPlan of meeting.opus (1:40)")
+
+
+def test_errors_are_of_nbasr() -> None:
+    with pytest.raises(NbasrError):
+        planned(Settings(min_seconds=20.0), lambda _: pytest.fail("not planned"))
