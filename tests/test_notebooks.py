@@ -23,7 +23,10 @@ def run(name: str, *, solved: bool = False) -> nbformat.NotebookNode:
     if solved:
         notebook.cells = list(with_solutions(notebook.cells))
     NotebookClient(
-        notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}
+        notebook,
+        timeout=600,
+        store_widget_state=False,  # as JupyterLab saves it
+        resources={"metadata": {"path": str(NOTEBOOKS)}},
     ).execute()
     return notebook
 
@@ -73,6 +76,11 @@ def quickstart() -> nbformat.NotebookNode:
 @pytest.fixture(scope="module")
 def long_audio() -> nbformat.NotebookNode:
     return run("04_long_audio.ipynb")
+
+
+@pytest.fixture(scope="module")
+def tuned() -> nbformat.NotebookNode:
+    return run("05_chunk_tuning.ipynb", solved=True)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +188,32 @@ def test_the_quoted_saving_of_int8_is_one_of_float32_with_a_head_of_its_own(quan
     assert gib["nf4, tower too, scales not quantised"] == "1.49"
 
 
+def test_the_exercise_on_thresholds_tells_a_missing_answer_from_the_solution(tuned):
+    assert re.findall(r"(✔|✘) (?:Right\.|Not yet:)", printed(tuned)) == ["✘", "✔"]
+
+
+def test_a_threshold_too_high_loses_words_and_one_too_low_finds_no_pauses(tuned):
+    told = rows(shown(tuned), columns=4)  # pauses, chunks, words lost, words cut
+    lost = [int(told[f"{above} dB above the floor"][2]) for above in (3, 12, 40)]
+    assert lost[0] == lost[1] == 0
+    assert lost[2] > 10
+
+
+def test_strategies_that_look_for_pauses_cut_no_words_and_blind_ones_do(tuned):
+    table = rows(shown(tuned), columns=5)  # chunks, words cut, word error rate, seconds, padding
+    cut = {name: int(row[1]) for name, row in table.items()}
+    assert cut["fixed"] > 3
+    assert cut["optimal"] == cut["silence"] == cut["vad"] == cut["fixed, 1 s overlap"] == 0
+    assert cut["every long pause"] > 0
+    rate = {name: float(row[2].rstrip("%")) for name, row in table.items()}
+    assert rate["optimal"] < rate["fixed"]
+
+
+def test_the_tuner_prints_the_cell_that_does_the_same(tuned):
+    assert "%%transcribe --model ../tests/assets/whisper-tiny-meeting" in printed(tuned)
+    assert "longer than the model likes: chunks [0]" in printed(tuned)
+
+
 def test_the_exercises_on_models_tell_a_missing_answer_from_the_solution(kernel):
     verdicts = re.findall(r"(✔|✘) (?:Right\.|Not yet:)", printed(kernel))
     assert verdicts == ["✘", "✔"] * 5
@@ -229,6 +263,17 @@ def test_rounds_of_loading_and_unloading_keep_no_weights(kernel):
     assert unloaded < by_hand / 2
 
 
-@pytest.mark.parametrize("name", ["quickstart", "long_audio", "quantised", "kernel"])
+def test_a_tuner_keeps_a_still_form_for_pages_without_a_kernel(tuned):
+    stills = [
+        output.data["text/html"]
+        for cell in tuned.cells
+        for output in cell.get("outputs", [])
+        if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+    ]
+    assert len(stills) == 2
+    assert all("<svg" in still and "chunks" in still for still in stills)
+
+
+@pytest.mark.parametrize("name", ["quickstart", "long_audio", "quantised", "tuned", "kernel"])
 def test_an_executed_tutorial_stays_small(name, request):
     assert len(nbformat.writes(request.getfixturevalue(name))) < LARGEST

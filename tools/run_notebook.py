@@ -55,6 +55,7 @@ def main() -> int:
         kernel_name="python3",
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no note on TCP between processes here
         on_cell_start=tell_section,
+        store_widget_state=False,  # panels have a still form; their state would be code and sound
         resources={"metadata": {"path": str(given.notebook.parent)}},
     )
     try:

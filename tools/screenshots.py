@@ -50,6 +50,15 @@ PICTURES = {
         ("import nbasr", 'nbasr.samples.open("meeting")'),
         with_code=True,
     ),
+    "upload": Picture(("import nbasr", "nbasr.UploadPanel()")),
+    "waveform": Picture(("import nbasr", 'nbasr.WaveformPanel(nbasr.samples.open("meeting"))')),
+    "tuner": Picture(
+        (
+            "import nbasr",
+            'nbasr.ChunkTuner(nbasr.samples.open("meeting"))',
+        ),
+        height=1400,
+    ),
 }
 
 VARIANTS: dict[str, dict[str, Any]] = {
