@@ -17,6 +17,7 @@ PARTS = {
     "decode": "Decoding an hour",
     "planning": "Levels, pauses and plans of an hour",
     "imports": "Importing",
+    "panels": "Panels in JupyterLab",
     "models": "Models on a CPU",
 }
 
