@@ -100,10 +100,19 @@ def remember_speed(key: str, device: str, audio_seconds: float, seconds: float) 
 def speed(key: str, device: str) -> tuple[float, int] | None:
     """Return how many seconds of sound a model does in one on a device, and in how many runs.
 
-    The median of the last `KEPT` runs; None where nothing is known.
+    The median of the last `KEPT` runs, each counted by its seconds of sound: single chunks that
+    were tried out are slower, and say little of a whole recording. None where nothing is known.
     """
     found = _last(_SPEEDS, key, device)
-    return (statistics.median(audio / took for audio, took in found), len(found)) if found else None
+    if not found:
+        return None
+    half = sum(audio for audio, _ in found) / 2
+    speed = done = 0.0
+    for audio, took in sorted(found, key=lambda run: run[0] / run[1]):
+        if done >= half:
+            break
+        speed, done = audio / took, done + audio
+    return speed, len(found)
 
 
 _PEAKS = ("peaks", "predicted_bytes", "measured_bytes")

@@ -22,7 +22,8 @@ from nbasr.chunking import ChunkPlan, Strategy
 from nbasr.errors import OptionError
 from nbasr.widgets import _code, _tuning
 from nbasr.widgets._code import Code
-from nbasr.widgets._tuning import Settings, State
+from nbasr.widgets._tuner_settings import Settings
+from nbasr.widgets._tuning import State
 
 RECORDING = nbasr.samples.open("meeting")
 

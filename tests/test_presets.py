@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nbasr.errors import OptionError
 from nbasr.widgets import _presets
-from nbasr.widgets._tuning import Settings
+from nbasr.widgets._tuner_settings import Settings
 
 MINE = Settings(strategy="silence", max_seconds=17.5, min_pause=0.35, target_seconds=9.0)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
+import time
 import unicodedata
 import zlib
 from collections.abc import Iterator
@@ -16,8 +19,10 @@ from hypothesis import strategies as st
 
 from nbasr.errors import AudioError
 from nbasr.widgets import _paths
+from nbasr.widgets._copies import older_copy
+from nbasr.widgets._inbox import Inbox
+from nbasr.widgets._incoming import Announced, Incoming, ReceivingError
 from nbasr.widgets._names import LONGEST, numbered, safe_name
-from nbasr.widgets._receiving import Announced, Inbox, Incoming, ReceivingError
 
 DATA = bytes(range(256)) * 40
 
@@ -68,6 +73,9 @@ def names(folder: Path) -> list[str]:
 @example("." * 300)
 @example("e\u0301" * 200 + ".wav")
 @example("talk.wav\u202e")
+@example(". .nbasr-0.json")
+@example("e\u00ad\u0301.wav")
+@example("CON .wav")
 def test_any_name_becomes_one_directly_in_the_folder(name: str) -> None:
     safe = safe_name(name)
     folder = Path("/somewhere/uploads")
@@ -93,6 +101,8 @@ def test_any_name_becomes_one_directly_in_the_folder(name: str) -> None:
         (".hidden.wav", "hidden.wav"),
         ("trailing. ", "trailing"),
         ("LPT1.wav", "_LPT1.wav"),
+        ("con .wav", "_con.wav"),
+        (". .hidden.wav", "hidden.wav"),
         ("", "recording"),
         ("...", "recording"),
     ],
@@ -188,7 +198,7 @@ def test_the_same_file_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
     first.write(0, DATA[:4000])
     first.pause()
     again = inbox(tmp_path).begin(about)
-    assert (again.received, again.crc32()) == (4000, zlib.crc32(DATA[:4000]))
+    assert (again.received, again.crc32(4000)) == (4000, zlib.crc32(DATA[:4000]))
     sent(again, DATA).check(len(DATA), zlib.crc32(DATA))
     assert again.keep().read_bytes() == DATA
 
@@ -224,7 +234,7 @@ def test_who_begins_later_goes_on_and_the_earlier_one_can_do_no_harm(tmp_path: P
 def test_what_another_kernel_is_receiving_is_not_gone_on_with(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; "
-        "from nbasr.widgets._receiving import Announced, Inbox; "
+        "from nbasr.widgets._inbox import Inbox; from nbasr.widgets._incoming import Announced; "
         "i = Inbox(Path(sys.argv[1]), 1e9).begin(Announced('talk.wav', 100, 1)); "
         "i.write(0, b'x' * 50); print('ready', flush=True); sys.stdin.read()"
     )
@@ -245,12 +255,53 @@ def test_only_what_is_ours_and_fresh_counts_as_broken_off(tmp_path: Path) -> Non
     for incoming in (old, fresh):
         incoming.pause()
     os.utime(old.part, (1e9, 1e9))
+    inbox(tmp_path).sweep()
+    assert not old.part.exists(), "what nobody wanted for a month is removed"
     (tmp_path / ".nbasr-0.json").write_text('{"version": 1, "name": ')
     (tmp_path / ".nbasr-1.json").write_text('{"version": 1, "name": "x.wav", "size": 3}')
     (tmp_path / ".nbasr-1.part").symlink_to(tmp_path / "elsewhere")
     assert [known.about.name for known in inbox(tmp_path).unfinished()] == ["fresh.wav"]
     assert inbox(tmp_path).unfinished(quiet_for=60) == []
-    assert not old.part.exists(), "what nobody wanted for a month is removed"
+
+
+def test_what_a_dead_kernel_left_half_made_is_swept_but_not_what_somebody_writes(
+    tmp_path: Path,
+) -> None:
+    held = inbox(tmp_path).begin(Announced("talk.wav", 10, 1))
+    dead = inbox(tmp_path).new_part()  # of an address: nobody can go on with it
+    young = inbox(tmp_path).new_part()
+    for part in (dead, young):
+        part.write_bytes(b"half")
+    for part in (held.part, dead):
+        os.utime(part, (1e9, 1e9))
+    inbox(tmp_path).sweep()
+    assert (held.part.exists(), dead.exists(), young.exists()) == (True, False, True)
+
+
+def test_a_clock_that_was_set_back_does_not_hide_what_was_broken_off(tmp_path: Path) -> None:
+    first = inbox(tmp_path).begin(Announced("talk.wav", 10, 1))
+    first.write(0, b"12345")
+    first.pause()
+    ahead = time.time() + 3600
+    os.utime(first.part, (ahead, ahead))
+    assert inbox(tmp_path).begin(Announced("talk.wav", 10, 1)).received == 5
+
+
+def test_what_was_put_in_its_place_at_that_moment_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another kernel finishes a file between our opening it and our holding it."""
+    first = inbox(tmp_path).begin(Announced("talk.wav", len(DATA), 1))
+    sent(first, DATA).pause()
+    (known,) = inbox(tmp_path).unfinished()
+
+    def finished(file: object) -> bool:
+        first.part.rename(tmp_path / "talk.wav")
+        return True
+
+    monkeypatch.setattr("nbasr.widgets._inbox.hold", finished)
+    assert inbox(tmp_path).resume(known) is None
+    assert (tmp_path / "talk.wav").read_bytes() == DATA
 
 
 def test_what_is_discarded_is_gone(tmp_path: Path) -> None:
@@ -278,6 +329,48 @@ def test_refusals_say_what_to_do(tmp_path: Path) -> None:
     assert names(tmp_path) == ["file"]
 
 
+def test_a_folder_that_is_removed_meanwhile_is_told_at_once_and_made_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    first = inbox(folder).begin(Announced("talk.wav", len(DATA), 1))
+    first.write(0, DATA[:4000])
+    shutil.rmtree(folder)
+    with pytest.raises(ReceivingError, match=r"What had arrived of talk\.wav is gone from .*again"):
+        first.write(4000, DATA[4000:])
+    with pytest.raises(ReceivingError, match="is gone from"):
+        first.crc32(4000)
+    with pytest.raises(ReceivingError, match="is gone from"):
+        first.keep()
+    assert inbox(folder).begin(Announced("talk.wav", len(DATA), 1)).received == 0
+
+
+def test_a_disk_without_room_for_a_note_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(ReceivingError, match="is full, so"):
+        inbox(tmp_path).begin(Announced("talk.wav", 100))
+    assert names(tmp_path) == []
+
+
+def test_a_disk_without_room_for_a_name_keeps_what_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incoming = sent(inbox(tmp_path).begin(Announced("talk.wav", len(DATA), 1)), DATA)
+
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(ReceivingError, match="is full, so"):
+            incoming.keep()
+    assert {name[:7] for name in names(tmp_path)} == {".nbasr-"}
+    assert inbox(tmp_path).begin(Announced("talk.wav", len(DATA), 1)).keep().read_bytes() == DATA
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
 def test_a_disk_that_is_full_keeps_what_was_written_and_goes_on_when_there_is_room(
     tmp_path: Path,
@@ -295,6 +388,27 @@ def test_a_disk_that_is_full_keeps_what_was_written_and_goes_on_when_there_is_ro
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     sent(incoming, DATA).check(len(DATA), zlib.crc32(DATA))
+
+
+# -- Copies ---------------------------------------------------------------------------------------
+
+
+def test_two_that_find_each_other_do_not_both_give_way(tmp_path: Path) -> None:
+    """Two kernels have just put the same bytes into one folder."""
+    first, second = tmp_path / "talk.wav", tmp_path / "talk (2).wav"
+    for path in (first, second):
+        path.write_bytes(DATA)
+    for path in (second, first):
+        os.utime(first, (5, 5))
+        os.utime(second, (5, 5))
+        os.utime(path, (6, 6))
+        assert older_copy(path, ()) == (second if path == first else first)
+        assert older_copy(second if path == first else first, ()) is None
+    os.utime(first, (6, 6))
+    os.utime(second, (6, 6))
+    assert sum(older_copy(path, ()) is not None for path in (first, second)) == 1
+    (tmp_path / "other.wav").write_bytes(DATA[::-1])
+    assert older_copy(tmp_path / "other.wav", ()) is None
 
 
 # -- Paths ----------------------------------------------------------------------------------------

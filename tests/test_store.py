@@ -174,6 +174,13 @@ def test_a_speed_is_the_median_of_the_last_runs(home: Path) -> None:
     assert store.speed("whisper", "cuda: H100") is None
 
 
+def test_single_chunks_that_were_tried_say_less_of_a_speed_than_a_whole_recording() -> None:
+    store.remember_speed("whisper", "cpu", 3600, 360)
+    for _ in range(9):
+        store.remember_speed("whisper", "cpu", 6, 3)
+    assert store.speed("whisper", "cpu") == (10.0, 10)
+
+
 def test_a_run_of_no_time_is_not_kept() -> None:
     for audio, took in ((0.0, 1.0), (1.0, 0.0), (-1.0, -1.0)):
         store.remember_speed("whisper", "cpu", audio, took)

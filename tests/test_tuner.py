@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from nbasr.audio.recording import Recording
 from nbasr.chunking import ChunkPlan, Fixed, Optimal, Silence, Vad, vad
 from nbasr.errors import ModelError, NbasrError, OptionError
 from nbasr.widgets import _forecast, _plan_data, _transcribing
-from nbasr.widgets._tuning import Settings, planned
+from nbasr.widgets._tuner_settings import Settings
+from nbasr.widgets._tuning import planned
 from nbasr.widgets.tuner import ChunkTuner
 
 PATIENCE = 60.0  # seconds; what answers in a thread of its own does so long before
@@ -184,6 +185,11 @@ def test_nobody_speaking_is_told(opened: Opener) -> None:
     assert [len(one) for one in reply.buffers] == [0, 0, 1]
 
 
+def test_a_recording_without_sound_is_not_said_to_need_another_threshold(opened: Opener) -> None:
+    browser = opened((np.zeros(16_000, np.float32), 16_000))
+    assert browser.ask("plan").data["note"] == "The recording holds no sound."
+
+
 def test_a_moving_slider_is_one_step_to_undo(opened: Opener) -> None:
     browser = opened()
     before = browser.panel.plan
@@ -217,6 +223,45 @@ def test_cuts_are_added_moved_locked_and_taken_away(opened: Opener) -> None:
     assert len(removed["cuts"]) == count
     assert "no cut 99" in browser.ask("edit", do="remove", index=99).content["error"]
     assert "no edit 'paint'" in browser.ask("edit", do="paint").content["error"]
+
+
+def test_an_edit_is_of_the_cut_that_was_seen_or_of_none(opened: Opener) -> None:
+    browser = opened()
+    seen = browser.ask("plan", settings={"max_seconds": 9.0}).data["cuts"]
+    browser.ask("plan", settings={"max_seconds": 14.0})  # a slider was ahead: other indices
+    now = browser.ask("plan").data["cuts"]
+    gone = next(cut[0] for cut in seen if cut[0] not in [other[0] for other in now])
+    same = next(index for index, cut in enumerate(seen) if cut[0] in [other[0] for other in now])
+    reply = browser.ask("edit", do="remove", index=0, at=gone)
+    assert "no longer there" in reply.content["error"]
+    assert browser.ask("plan").data["cuts"] == now
+    left = browser.ask("edit", do="remove", index=same, at=seen[same][0]).data["cuts"]
+    assert [cut[0] for cut in left] == [cut[0] for cut in now if cut[0] != seen[same][0]]
+
+
+def test_a_pause_of_just_the_shortest_length_is_not_a_short_one(opened: Opener) -> None:
+    rng = np.random.default_rng(3)
+    sound = np.zeros(16_000 * 30, np.float32)
+    for start in range(30):  # 0.8 s of noise, 0.2 s of silence
+        sound[start * 16_000 : start * 16_000 + 12_800] = rng.normal(0, 0.2, 12_800)
+    browser = opened((sound, 16_000), strategy=Optimal(max_seconds=3))
+    figures = browser.ask("plan").data["figures"]
+    pauses = [cut.pause for cut in browser.panel.plan.cuts]
+    assert min(pauses) < 0.2 < min(pauses) + 1e-6  # as floats have it
+    assert figures["short_pauses"] == 0
+    assert "all in pauses" in str(browser.panel.plan)
+
+
+def test_padding_is_told_anew_when_the_batch_is_known(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = _forecast.forecast
+    monkeypatch.setattr(_forecast, "forecast", lambda *given: replace(really(*given), batch_size=4))
+    browser = opened()
+    browser.ask("forecast")
+    figures = browser.event("plan").data["figures"]
+    assert figures["batch_size"] == 4
+    assert figures["padding_in_order"] == browser.panel.plan.padding_in(4).in_order
 
 
 def test_a_locked_cut_outlives_other_settings_until_the_plan_is_reset(opened: Opener) -> None:
@@ -331,7 +376,7 @@ def test_the_detector_hears_once_in_a_thread_and_then_only_the_threshold_moves(
     before = browser.panel.plan
     first = browser.ask("plan", settings={"strategy": "vad"}).data
     assert first["listening"] == 0
-    assert "listens" in first["note"]
+    assert "is listening" in first["note"]
     assert first["settings"]["strategy"] == "vad"
     assert browser.panel.plan is before
     later = browser.ask("plan", settings={"probability": 0.7}).data  # while it listens
@@ -381,6 +426,64 @@ def test_a_detector_that_fails_is_told_and_the_form_goes_back(
     browser.ask("plan", settings={"strategy": "vad"})
     assert browser.event("plan").data["settings"]["strategy"] == "optimal"
     assert "pip install silero-vad" in browser.event("problem").content["error"]
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Let the detector wait until the event is set."""
+    go_on = threading.Event()
+    really = vad.speech_probability
+
+    def slowly(*given: Any) -> Any:
+        assert go_on.wait(PATIENCE)
+        return really(*given)
+
+    monkeypatch.setattr(vad, "_heard", type(vad._heard)())
+    monkeypatch.setattr(vad, "speech_probability", slowly)
+    yield go_on
+    go_on.set()
+
+
+def test_undo_takes_back_that_the_detector_was_asked(opened: Opener, deaf: threading.Event) -> None:
+    browser = opened()
+    asked = browser.ask("plan", settings={"strategy": "vad"}).data
+    assert asked["can_undo"]
+    undone = browser.ask("edit", do="undo").data
+    assert undone["settings"]["strategy"] == "optimal"
+    assert (undone["listening"], undone["can_undo"]) == (None, False)
+    deaf.set()
+
+
+def test_a_strategy_set_in_python_is_not_replaced_when_the_detector_is_done(
+    opened: Opener, deaf: threading.Event
+) -> None:
+    browser, done = opened(), threading.Event()
+    browser.ask("plan", settings={"strategy": "vad"})
+    browser.panel.strategy = Fixed(max_seconds=10)
+    told = browser.event("plan").data
+    assert (told["settings"]["strategy"], told["listening"]) == ("fixed", None)
+    browser.panel.aside(done.set, "listening")
+    deaf.set()
+    assert done.wait(PATIENCE)
+    assert browser.panel.strategy == Fixed(max_seconds=10)
+
+
+def test_the_detector_can_be_asked_again_after_it_failed(
+    opened: Opener, deaf: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = vad.probability_of
+
+    def fails(*_: Any) -> Any:
+        raise ModelError("Finding speech needs silero-vad: pip install silero-vad")
+
+    browser = opened()
+    monkeypatch.setattr(vad, "probability_of", fails)
+    browser.ask("plan", settings={"strategy": "vad"})
+    assert browser.event("plan").data["listening"] is None
+    monkeypatch.setattr(vad, "probability_of", heard)
+    deaf.set()
+    browser.ask("plan", settings={"strategy": "vad"})
+    assert browser.event("plan").data["settings"]["strategy"] == "vad"
 
 
 @pytest.mark.usefixtures("unheard")
@@ -592,7 +695,7 @@ def test_transcribing_can_be_stopped_between_chunks(opened: Opener, assets: Path
     def stops(event: str, data: dict[str, Any], buffers: Any = ()) -> None:
         told(event, data, buffers)
         if event == "progress" and data["state"] == "loading":
-            panel._answer_stop()
+            panel._answer_stop(0.0, 60.0)
 
     panel.tell = stops  # type: ignore[method-assign]
     found = browser.ask("transcribe", start=0.0, stop=60.0).data
@@ -600,6 +703,35 @@ def test_transcribing_can_be_stopped_between_chunks(opened: Opener, assets: Path
     assert found["text"] == ""
     assert "Stopped" in found["notes"][0]
     assert panel.texts == {}
+
+
+def test_one_of_two_that_wait_is_stopped_and_the_other_goes_on(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = opened()
+    panel = browser.panel
+    go_on = threading.Event()
+    begun: list[float] = []
+    really = _transcribing.recognised
+
+    def slowly(*given: Any) -> Any:
+        begun.append(given[2][0])
+        assert go_on.wait(PATIENCE)
+        return really(*given)
+
+    monkeypatch.setattr(_transcribing, "recognised", slowly)
+    for number, start in enumerate((0.0, 8.0)):
+        asked = {"ask": "transcribe", "number": f"n{number}", "start": start, "stop": start + 6}
+        panel._asked(None, {**asked, "model": "sphinx"}, [])
+    browser.ask("stop_transcribing", start=8.0, stop=14.0)
+    go_on.set()
+    while len([one for one in browser.told if "answer" in one.content]) < 2:
+        browser.told.append(browser.heard.get(timeout=PATIENCE))
+    found = {one.content["answer"]: one.data for one in browser.told if "answer" in one.content}
+    assert found["n0"]["complete"]
+    assert not found["n1"]["complete"]
+    assert list(panel.texts) == [(0.0, 6.0)]
+    assert begun == [0.0, 8.0]
 
 
 def test_a_stretch_is_cut_only_where_the_model_needs_it(meeting: Recording) -> None:

@@ -12,7 +12,8 @@ import nbasr
 from nbasr.chunking import ChunkPlan, Fixed, Optimal, Silence, Strategy, Vad
 from nbasr.errors import OptionError
 from nbasr.widgets import _tuning
-from nbasr.widgets._tuning import DEPTH, Settings, State, Tuning
+from nbasr.widgets._tuner_settings import Settings
+from nbasr.widgets._tuning import DEPTH, State, Tuning
 
 RECORDING = nbasr.samples.open("meeting")
 

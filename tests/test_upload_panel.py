@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -157,11 +160,35 @@ def test_what_a_callback_raises_is_shown_in_the_panel(tmp_path: Path, talk: byte
     panel.close()
 
 
+def test_an_observer_that_raises_keeps_nothing_from_the_callback(
+    tmp_path: Path, talk: bytes
+) -> None:
+    heard: list[Any] = []
+    panel = UploadPanel(tmp_path, on_recording=heard.append)
+    panel.observe(lambda change: 1 / 0, "recordings")
+    page = Page(panel)
+    page.upload("talk.mp3", talk)
+    page.wait(lambda: heard)
+    assert [told["error"] for told in page.told if told["event"] == "problem"] == [
+        "ZeroDivisionError: division by zero"
+    ]
+    panel.close()
+
+
+def test_recordings_in_the_list_hold_nothing_in_memory(
+    panel: UploadPanel, page: Page, talk: bytes
+) -> None:
+    page.upload("talk.mp3", talk)
+    light = ("_levels", "_map")
+    assert [vars(panel.recordings[0])[name] for name in light] == [None, None]
+
+
 def test_the_same_content_is_not_taken_twice(panel: UploadPanel, page: Page, talk: bytes) -> None:
     page.upload("talk.mp3", talk)
     again = page.upload("copy.mp3", talk, modified=2)
     assert (again["state"], again["note"]) == ("same", ("upload.same_as", {"name": "talk.mp3"}))
     assert again["name"] == "copy.mp3"
+    assert page.upload("talk.mp3", talk, modified=3)["name"] == "talk.mp3", "of no file (2)"
     assert len(panel.recordings) == 1
     assert listed(panel.folder) == ["talk.mp3"]
 
@@ -174,6 +201,30 @@ def test_a_file_of_an_earlier_session_is_used_again(tmp_path: Path, talk: bytes)
         assert panel.files == (tmp_path / "talk.mp3",)
         panel.close()
     assert row["note"] == ("upload.known", {})
+
+
+def test_a_recording_whose_file_was_removed_is_brought_back_by_sending_it_again(
+    panel: UploadPanel, page: Page, talk: bytes
+) -> None:
+    first = page.upload("talk.mp3", talk)
+    panel.files[0].unlink()
+    again = page.upload("copy.mp3", talk, modified=2)
+    assert (again["state"], page.rows[first["id"]]["state"]) == ("ready", "gone")
+    assert panel.files == (panel.folder / "copy.mp3",)
+    assert panel.files[0].read_bytes() == talk
+
+
+def test_a_folder_that_is_removed_before_the_end_is_told_at_the_row(
+    panel: UploadPanel, page: Page, talk: bytes
+) -> None:
+    row = page.begin("talk.mp3", len(talk))["row"]["id"]
+    page.ask("slice", talk, row=row, offset=0)
+    shutil.rmtree(panel.folder)
+    page.ask("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
+    done = page.done(row)
+    assert done["note"][0] == "upload.gone"
+    assert done["again"]
+    assert page.upload("talk.mp3", talk)["state"] == "ready"
 
 
 def test_two_files_of_one_name_are_both_kept(
@@ -311,6 +362,43 @@ def test_what_the_microphone_has_sent_can_be_kept_after_a_crash(
     later.close()
 
 
+def test_a_recording_that_is_announced_twice_is_one(panel: UploadPanel, page: Page) -> None:
+    """The kernel was busy, and the page asked again."""
+    begun = [page.begin("Recording 1.webm", None, 0, "microphone") for _ in range(2)]
+    assert begun[0]["row"]["id"] == begun[1]["row"]["id"]
+    assert page.ask("slice", b"x" * 100, row=begun[0]["row"]["id"], offset=0)["received"] == 100
+    assert page.begin("Recording 1.webm", None, 0, "microphone")["offset"] == 100
+    assert len([name for name in listed(panel.folder) if name.endswith(".part")]) == 1
+
+
+def test_keeping_twice_is_as_once(
+    tmp_path: Path, talk: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = UploadPanel(tmp_path)
+    page = Page(panel)
+    row = page.begin("Recording 1.mp3", None, 0, "microphone")["row"]["id"]
+    page.ask("slice", talk, row=row, offset=0)
+    for _ in range(2):
+        page.ask("keep", row=row)
+    assert page.done(row)["state"] == "ready"
+    states = [told["row"]["state"] for told in page.told if told["event"] == "row"]
+    assert "problem" not in states
+    panel.close()
+
+
+def test_what_breaks_off_later_is_listed_later(
+    panel: UploadPanel, page: Page, talk: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page is loaded anew, and its new panel made, before the old one counts as broken off."""
+    earlier = UploadPanel(panel.folder)
+    Page(earlier).begin("Recording 1.mp3", None, 0, "microphone")
+    assert page.ask("rows")["rows"] == []
+    earlier.close()
+    monkeypatch.setattr("nbasr.widgets._arrivals._QUIET", 0.0)
+    for _ in range(2):
+        assert [row["state"] for row in page.ask("rows")["rows"]] == ["interrupted"]
+
+
 # -- Addresses and paths --------------------------------------------------------------------------
 
 
@@ -323,7 +411,7 @@ def web(tmp_path: Path) -> Iterator[str]:
     folder = tmp_path / "web"
     folder.mkdir()
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -351,6 +439,65 @@ def test_an_address_that_fails_can_be_tried_again(
     page.ask("retry", row=row)
     page.wait(lambda: page.rows[row]["state"] == "ready")
     assert listed(panel.folder) == ["talk.mp3"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
+def test_an_address_that_fills_the_disk_is_told_as_such_and_leaves_nothing(
+    panel: UploadPanel, page: Page, web: str, tmp_path: Path, talk: bytes
+) -> None:
+    import resource
+
+    (tmp_path / "web" / "talk.mp3").write_bytes(talk)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    try:
+        (row,) = page.ask("add", text=f"{web}/talk.mp3")["rows"]
+        assert page.done(row)["note"][0] == "upload.disk_full"
+        page.wait(lambda: listed(panel.folder) == [])
+        with pytest.raises(AudioError, match=r"no room for the decoded sound of talk\.mp3"):
+            nbasr.Recording.open(f"{web}/talk.mp3")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("http://[::1/talk.wav", "the address is not valid"),
+        ("https://", "the address is not valid"),
+    ],
+)
+def test_an_address_that_is_none_is_told_at_its_row(page: Page, address: str, told: str) -> None:
+    (row,) = page.ask("add", text=address)["rows"]
+    assert told in page.done(row)["problem"]
+
+
+def test_other_kinds_of_addresses_are_not_taken_for_paths(page: Page) -> None:
+    for kind in ("ftp", "file", "data"):
+        answer, _ = page.raw("add", text=f"{kind}://somewhere/talk.wav")
+        assert answer["error"] == (
+            f"Only http and https addresses are fetched, not {kind}; pass a path."
+        )
+
+
+def test_pipes_and_devices_are_not_opened(page: Page, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    for path in (tmp_path / "pipe.wav", "/dev/zero"):
+        answer, _ = page.raw("add", text=str(path))
+        assert "is not a regular file" in answer["error"]
+    assert page.raw("add", text=str(tmp_path / "*.wav"))[0]["error"].startswith("No file matches")
+
+
+def test_a_file_that_became_shorter_is_told_when_it_is_to_be_heard(
+    page: Page, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.wav"
+    nbasr.Recording.open((speechlike(3.0), 16000)).save(path)
+    (row,) = page.ask("add", text=str(path))["rows"]
+    assert page.done(row)["state"] == "ready"
+    path.write_bytes(path.read_bytes()[:60])
+    answer, _ = page.raw("listen", row=row)
+    assert answer["error"] == "own.wav was changed since it was opened; open it again."
 
 
 def test_paths_are_opened_where_they_are(
@@ -431,3 +578,16 @@ def test_the_usual_folder_is_among_the_users_data(monkeypatch: pytest.MonkeyPatc
     panel = UploadPanel()
     assert panel.folder == Path("/somewhere/uploads")
     panel.close()
+
+
+def test_the_folder_is_told_as_people_write_it(
+    panel: UploadPanel, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert page.ask("rows")["short_folder"] == "in"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert page.ask("rows")["short_folder"] == f"~{os.sep}in"
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert page.ask("rows")["short_folder"] == str(tmp_path / "in")

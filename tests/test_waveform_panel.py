@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +199,76 @@ def test_impossible_regions_are_refused_and_change_nothing(
     assert panel.regions == (Region(1.0, 2.0),)
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("selection", [5, 2]),
+        ("regions", [{"start": 3, "stop": 1, "label": ""}]),
+        ("regions", [{"begin": 3}]),
+        ("playhead", 1e9),
+    ],
+)
+def test_what_a_browser_may_not_say_changes_nothing_and_is_told_there(
+    panel: WaveformPanel, monkeypatch: pytest.MonkeyPatch, name: str, wrong: Any
+) -> None:
+    panel.set_state({"selection": [1, 2], "regions": [{"start": 1, "stop": 2, "label": "a"}]})
+    before = getattr(panel, name)
+    told: list[dict[str, Any]] = []
+    seen: list[Any] = []
+    monkeypatch.setattr(panel, "send", lambda content, buffers=None: told.append(content))
+    monkeypatch.setattr(panel, "send_state", lambda key=None: seen.append(key))
+    panel.observe(seen.append, name)
+    panel.set_state({name: wrong})
+    assert getattr(panel, name) == before
+    assert seen == [name], "the browser hears what holds, and no callback what does not"
+    assert [content["event"] for content in told] == ["problem"]
+
+
+def test_what_a_callback_raises_is_shown_in_the_panel(
+    panel: WaveformPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(panel, "send", lambda content, buffers=None: told.append(content))
+
+    def broken(change: Any) -> None:
+        raise ZeroDivisionError("in a callback")
+
+    panel.observe(broken, "selection")
+    panel.set_state({"selection": [1, 2]})
+    assert panel.selection == (1.0, 2.0)
+    assert told[0]["event"] == "problem"
+    assert "in a callback" in told[0]["error"]
+    assert "broken" in told[0]["trace"]
+
+
+def test_an_answer_that_cannot_be_sent_is_an_error_that_can(
+    panel: WaveformPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+
+    def send(content: dict[str, Any], buffers: Any = None) -> None:
+        json.dumps(content)
+        told.append(content)
+
+    monkeypatch.setattr(panel, "send", send)
+    monkeypatch.setattr(panel, "_sound_itself", lambda: {"object": object()})
+    panel._asked(None, {"ask": "sound", "number": "a:1"}, [])
+    panel._asked(None, {"ask": "nothing", "number": "a:2"}, [])
+    assert [content["answer"] for content in told] == ["a:1", "a:2"]
+    assert "not JSON serializable" in told[0]["error"]
+    assert "WaveformPanel answers no 'nothing'" in told[1]["error"]
+
+
+def test_the_same_sound_in_another_file_keeps_its_own_name(tmp_path: Path) -> None:
+    meeting = nbasr.samples.open("meeting")
+    one, other = (meeting.save(tmp_path / name) for name in ("one.wav", "other.wav"))
+    panels = WaveformPanel(one), WaveformPanel(other)
+    assert panels[0].sound == panels[1].sound
+    assert [panel.about["name"] for panel in panels] == ["one.wav", "other.wav"]
+    for panel in panels:
+        panel.close()
+
+
 def test_showing_the_same_stretch_again_is_said_again(panel: WaveformPanel) -> None:
     panel.show(1, 2)
     before = list(panel.shown)
@@ -224,6 +295,7 @@ def test_other_settings_speak_the_language_that_was_asked_for() -> None:
     panel = WaveformPanel(nbasr.samples.open("meeting"), language="zh", regions=[(1, 2)])
     assert panel.language == "zh"
     assert "时长" in panel.still()
+    assert "1.00 秒" in panel.still()
     panel.close()
 
 
@@ -241,8 +313,8 @@ def test_the_static_form_is_small_and_takes_labels_as_text(panel: WaveformPanel)
 
 def test_a_saved_notebook_shows_the_waveform_without_a_kernel(panel: WaveformPanel) -> None:
     panel.regions = [(1, 2, "hello there")]
-    data, metadata = panel._repr_mimebundle_()
-    output = nbformat.v4.new_output("display_data", data, metadata=metadata)
+    data = panel._still_output()
+    output = nbformat.v4.new_output("display_data", data)
     cell = nbformat.v4.new_code_cell("panel", outputs=[output])
     html, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     assert "<svg" in html

@@ -33,6 +33,22 @@ def nothing(notebook: Notebook) -> None:
     """Leave the panel as it is first shown."""
 
 
+def bring_recordings(notebook: Notebook) -> None:
+    """Upload three files: two recordings, and one that is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, start, stop in (("interview 1.wav", 0, 40), ("interview 2.wav", 40, 71)):
+            notebook.execute(
+                f"import nbasr; _ = nbasr.samples.open('meeting').read({start}, {stop}); "
+                f"nbasr.Recording.open((_, 16000)).save({str(Path(folder) / name)!r})"
+            )
+        (Path(folder) / "notes.wav").write_text("words " * 99)
+        panel = notebook.panel()
+        files = panel.locator("input[type=file][multiple]")
+        files.set_input_files(sorted(map(str, Path(folder).iterdir())))
+        panel.locator("[data-state=problem]").wait_for()
+        panel.locator("[data-state=ready]").nth(1).wait_for()
+
+
 @dataclass(frozen=True)
 class Picture:
     """What one picture shows: the output of the last of these cells."""
@@ -50,7 +66,7 @@ PICTURES = {
         ("import nbasr", 'nbasr.samples.open("meeting")'),
         with_code=True,
     ),
-    "upload": Picture(("import nbasr", "nbasr.UploadPanel()")),
+    "upload": Picture(("import nbasr", 'nbasr.UploadPanel("recordings")'), bring_recordings),
     "waveform": Picture(("import nbasr", 'nbasr.WaveformPanel(nbasr.samples.open("meeting"))')),
     "tuner": Picture(
         (

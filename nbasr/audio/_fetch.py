@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
 import time
@@ -32,7 +33,10 @@ _HANDLERS = (
 
 def name_of(url: str) -> str:
     """Return the file name in an address, else its host: never its password or query."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that hold no address
+        return "the address"
     return unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or "the address"
 
 
@@ -64,6 +68,8 @@ def fetch(
     ------
     AudioError
         If it cannot be fetched, is too large or takes too long.
+    OSError
+        If `target` cannot be written.
     """
     download = _Download(url, target, max_bytes, timeout, watch)
     # A thread of its own, because only that bounds the time for looking up a name, too, and lets
@@ -99,6 +105,41 @@ def _request(url: str) -> urllib.request.Request:
     return request
 
 
+class _DiskError(Exception):
+    """A target that cannot be written, told apart from a server that does not answer."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class _Target:
+    """A new file that is written; it raises only `_DiskError`."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._file = path.open("xb", buffering=0)
+        except OSError as error:
+            raise _DiskError(error) from None
+
+    def __enter__(self) -> _Target:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _DiskError(error) from None
+
+    def write(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise _DiskError(error) from None
+
+
 class _Download:
     """One transfer in a thread; `finished` is set when `error` says how it went."""
 
@@ -117,7 +158,7 @@ class _Download:
         self.deadline = time.monotonic() + timeout
         self.cancelled = False
         self.finished = threading.Event()
-        self.error: AudioError | None = None
+        self.error: AudioError | OSError | None = None
 
     def too_slow(self) -> str:
         return (
@@ -130,11 +171,14 @@ class _Download:
             self._transfer()
         except AudioError as error:
             self.error = error
+        except _DiskError as error:
+            self.error = error.cause
         except Exception as error:
             self.error = AudioError(self._why(error))
         finally:
             if self.cancelled or self.error is not None:
-                self.target.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the error is the thing to tell
+                    self.target.unlink(missing_ok=True)
             self.finished.set()
 
     def _why(self, error: Exception) -> str:
@@ -162,7 +206,7 @@ class _Download:
             opener.add_handler(handler())
         request = _request(self.url)
         wait = max(min(_STALL, self.timeout), 0.001)
-        with opener.open(request, timeout=wait) as answer, self.target.open("xb") as file:
+        with opener.open(request, timeout=wait) as answer, _Target(self.target) as file:
             text = answer.headers.get("Content-Length", "")
             declared = int(text) if text.isdecimal() else None
             if declared is not None and declared > self.max_bytes:

@@ -184,7 +184,10 @@ def _fetched(url: str, scheme: str, file: Path) -> Content:
     if scheme not in ("http", "https"):
         raise AudioError(f"Only http and https addresses are fetched, not {scheme}; pass a path.")
     limits = settings.current()
-    fetch(url, file, max_bytes=limits.url_max_mb * 1e6, timeout=limits.url_timeout)
+    try:
+        fetch(url, file, max_bytes=limits.url_max_mb * 1e6, timeout=limits.url_timeout)
+    except OSError as error:
+        raise cache.explained(error, name_of(url)) from None
     if not file.stat().st_size:
         raise AudioError(f"{name_of(url)} is empty: the server sent 0 bytes.")
     return Content(name_of(url), file)

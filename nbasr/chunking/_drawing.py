@@ -10,7 +10,7 @@ import numpy as np
 
 from nbasr.audio import _axis
 from nbasr.audio._words import clock
-from nbasr.chunking._telling import SHORT_PAUSE, line, manner, title
+from nbasr.chunking._telling import SHORT_PAUSE, is_short, line, manner, title
 
 if TYPE_CHECKING:
     from nbasr.chunking.plan import ChunkPlan
@@ -42,8 +42,8 @@ def _figure(plan: ChunkPlan) -> str:
         _bars(((chunk.start, chunk.stop) for chunk in drawn[parity::2]), scale, _HEIGHT, opacity)
         for parity, opacity in ((0, 0.2), (1, 0.08))
     ]
-    good = [cut.time for cut in plan.cuts if cut.pause >= SHORT_PAUSE]
-    bad = [cut.time for cut in plan.cuts if cut.pause < SHORT_PAUSE]
+    good = [cut.time for cut in plan.cuts if not is_short(cut.pause)]
+    bad = [cut.time for cut in plan.cuts if is_short(cut.pause)]
     lines = _lines(good, scale, _TEXT, 1) + _lines(bad, scale, _BAD, 2)
     left_out = _bars(plan.skipped[:_MOST_DRAWN], scale, _HEIGHT // 8, 0.5)
     told = f"Waveform of {clock(plan.duration)} with its chunks and cuts: {line(plan)}"

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 SHORT_PAUSE = 0.2
 """A cut in a pause shorter than this many seconds (or in none) may have hit a word."""
 
+_ROUNDING = 1e-6  # seconds
 _MOST_LISTED = 20  # chunks
 _LONGEST_MANNER = 120  # letters
 _HEARD = 0.05  # seconds; less of skipped sound is nothing to tell
+
+
+def is_short(pause: float) -> bool:
+    """Tell whether a cut in such a pause may have hit a word."""
+    return pause < SHORT_PAUSE - _ROUNDING  # 12.34 - 12.14 is a little less than 0.2
 
 
 def title(plan: ChunkPlan) -> str:
@@ -116,7 +122,7 @@ def _skipped(plan: ChunkPlan, word: str) -> str:
 def _cuts(plan: ChunkPlan, word: str) -> str:
     """Return how many cuts there are, and where."""
     pauses = [cut.pause for cut in plan.cuts]
-    short = sum(pause < SHORT_PAUSE for pause in pauses)
+    short = sum(is_short(pause) for pause in pauses)
     number = f"{len(pauses):,}{word}"
     if short:
         of = f"{short:,} of " if len(pauses) > 1 else ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from nbasr.audio._words import count
 from nbasr.audio.levels import Levels
@@ -181,11 +182,13 @@ class ChunkPlan:
     @cached_property
     def speech_seconds(self) -> float:
         """Seconds of speech that lie in chunks."""
-        return sum(
-            max(min(stop, last) - max(start, first), 0.0)
-            for first, last in _joined(self.chunks)
-            for start, stop in _touching(self.speech, first, last)
-        )
+        if not self.speech or not self.chunks:
+            return 0.0
+        edges = np.array(self.speech)
+        lengths = edges[:, 1] - edges[:, 0]
+        sums = np.cumsum(np.stack((np.zeros_like(lengths), lengths), 1).ravel())  # until each edge
+        held = np.interp(np.array(_joined(self.chunks)), edges.ravel(), sums)
+        return float((held[:, 1] - held[:, 0]).sum())
 
     @property
     def skipped_seconds(self) -> float:
@@ -325,12 +328,3 @@ def _joined(chunks: Iterable[Chunk]) -> list[tuple[float, float]]:
         else:
             spans.append((chunk.start, chunk.stop))
     return spans
-
-
-def _touching(
-    spans: Sequence[tuple[float, float]], start: float, stop: float
-) -> Sequence[tuple[float, float]]:
-    """Return those of the ordered `spans` that reach into start..stop."""
-    first = bisect_right(spans, start, key=lambda span: span[1])
-    last = bisect_right(spans, stop, key=lambda span: span[0])
-    return spans[first:last]

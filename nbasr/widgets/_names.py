@@ -11,7 +11,7 @@ LONGEST = 200
 
 _NOT_IN_NAMES = re.compile(r'[<>:"|?*]')  # Windows refuses them
 _KEPT_FORMATS = "\u200c\u200d"  # joiners: several scripts need them, and so do many emoji
-_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?")
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(\..*)?")
 _LONGEST_SUFFIX = 16  # bytes; what is longer is no suffix
 
 
@@ -25,8 +25,9 @@ def safe_name(name: str) -> str:
     ('Méeting_ 3.m4a', 'recording', '_CON.wav')
     """
     last = re.split(r"[/\\]", name)[-1]
-    shown = "".join(letter for letter in unicodedata.normalize("NFC", last) if _is_shown(letter))
-    clean = _NOT_IN_NAMES.sub("_", shown).strip(" ").lstrip(".").strip(" ").rstrip(". ")
+    # What is left out may have kept two letters apart that make one.
+    shown = unicodedata.normalize("NFC", "".join(filter(_is_shown, last)))
+    clean = _NOT_IN_NAMES.sub("_", shown).strip(". ")
     if _RESERVED.fullmatch(clean):
         clean = f"_{clean}"
     stem, suffix = split_name(clean)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import secrets
 import threading
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from html import escape
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import anywidget
@@ -15,9 +17,15 @@ import traitlets
 from nbasr import settings
 from nbasr.errors import NbasrError
 from nbasr.widgets import _bundle
+from nbasr.widgets._texts import say
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _MARK = "_nbasr_answers"
+_STILL_AFTER = 1.0  # s without a change after which a notebook is told how a panel looks
+_MISSING = (  # the panel itself, where JupyterLab has no kernel or widgets for it
+    ".jp-OutputArea-child:has(.nbasr-still) + .jp-OutputArea-child:not(:has(.nbasr))"
+    "{display:none}"
+)
 
 
 class Answer(NamedTuple):
@@ -69,7 +77,9 @@ class Panel(anywidget.AnyWidget):
     """
 
     language = traitlets.Unicode("").tag(sync=True)
+    still_key = traitlets.Unicode().tag(sync=True)
 
+    _still_of: ClassVar[tuple[str, ...]] = ()  # traits that the still form shows
     _handlers: ClassVar[dict[str, tuple[str, bool | str]]] = {}
 
     def __init_subclass__(
@@ -92,12 +102,53 @@ class Panel(anywidget.AnyWidget):
         traits.setdefault("language", "" if chosen == "auto" else chosen)
         self._threads: dict[str, ThreadPoolExecutor] = {}
         self._threads_lock = threading.Lock()
-        super().__init__(**traits)
+        self._displayed = False
+        self._renewal: threading.Timer | None = None
+        super().__init__(still_key=f"nbasr-{secrets.token_hex(8)}", **traits)
         self.on_msg(self._asked)
+        if self._still_of:
+            self.observe(lambda _: self.renew_still(), self._still_of)
 
     def still(self) -> str:
         """Return the panel as HTML that needs no kernel: for saved notebooks."""
         raise NotImplementedError
+
+    def renew_still(self) -> None:
+        """Have the notebook keep the panel as it is now, once it has been left alone for a moment.
+
+        What a notebook shows where the kernel is gone is what was told last.
+        """
+        with self._threads_lock:
+            if not self._displayed:
+                return
+            if self._renewal is not None:
+                self._renewal.cancel()
+            self._renewal = threading.Timer(_STILL_AFTER, self._tell_still)
+            self._renewal.daemon = True
+            self._renewal.start()
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what the browser says of traits.
+
+        What a trait refuses changes nothing, here or there; that, and what a callback that observes
+        a trait raises, is shown in the panel: a kernel has nobody else to tell.
+        """
+        accepted = {}
+        for name, value in sync_data.items():
+            if name not in self.keys:
+                continue
+            from_json = self.trait_metadata(name, "from_json", self._trait_from_json)
+            try:
+                self.traits()[name]._validate(self, from_json(value, self))
+            except Exception as error:
+                self.tell("problem", _problem(error))
+                self.send_state(name)
+            else:
+                accepted[name] = value
+        try:
+            super().set_state(accepted)
+        except Exception as error:
+            self.tell("problem", _problem(error))
 
     def tell(self, event: str, data: dict[str, Any], buffers: Sequence[Any] = ()) -> None:
         """Send the browser something that it did not ask for; from any thread."""
@@ -121,6 +172,9 @@ class Panel(anywidget.AnyWidget):
         """Take the panel away, from the notebook too; what it was doing is not waited for."""
         if "_threads" in self.__dict__:  # else it was refused before it began
             with self._threads_lock:
+                self._displayed = False
+                if self._renewal is not None:
+                    self._renewal.cancel()
                 for thread in self._threads.values():
                     thread.shutdown(wait=False, cancel_futures=True)
         super().close()
@@ -145,28 +199,59 @@ class Panel(anywidget.AnyWidget):
 
         def answer() -> None:
             try:
+                if not name:
+                    raise LookupError(f"{type(self).__name__} answers no {kind!r}")
                 method = getattr(self, name)
                 if "buffers" in inspect.signature(method).parameters:
                     content["buffers"] = buffers
                 found = method(**content)
+                if not isinstance(found, Answer):
+                    found = Answer(found or {})
+                answered = {"answer": number, "kind": kind, "data": found.data}
+                self.send(answered, list(found.buffers))
             except Exception as error:
                 self.send({"answer": number, **_problem(error)})
-                return
-            if not isinstance(found, Answer):
-                found = Answer(found or {})
-            self.send({"answer": number, "data": found.data}, list(found.buffers))
 
         if aside:
             self._thread("" if aside is True else aside).submit(answer)
         else:
             answer()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        shown = super()._repr_mimebundle_(**kwargs)
-        if shown is None:
-            return None
-        data, metadata = shown
-        return {**data, "text/plain": repr(self), "text/html": self.still()}, metadata
+    def _ipython_display_(self, **_: Any) -> None:
+        """Show the still form, then the panel, which hides it for as long as it lives.
+
+        In one output JupyterLab would take the panel even where its kernel is gone, and show that
+        it is missing.
+        """
+        from IPython.display import display
+
+        self._displayed = True
+        display(self._still_output(), raw=True, display_id=self.still_key)  # type: ignore[no-untyped-call]
+        shown = self._repr_mimebundle_()
+        if shown is not None:
+            data, metadata = shown
+            view = {kind: data[kind] for kind in data if kind != "text/plain"}
+            display(view, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+    def _still_output(self) -> dict[str, str]:
+        """Return the still form as an output."""
+        note = escape(say("panel.still", self.language))
+        html = (
+            f'<div class="nbasr-still" data-panel="{self.still_key}"><style>{_MISSING}</style>'
+            f'{self.still()}<div style="opacity:0.75;font-size:12px">{note}</div></div>'
+        )
+        return {"text/html": html, "text/plain": repr(self)}
+
+    def _tell_still(self) -> None:
+        """Put the still form into the notebook in place of the one before."""
+        from IPython.display import update_display
+
+        if not self._displayed:
+            return
+        try:
+            update_display(self._still_output(), display_id=self.still_key, raw=True)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            self.tell("problem", _problem(error))
 
 
 def _problem(error: Exception) -> dict[str, str]:

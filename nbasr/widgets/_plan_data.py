@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from nbasr.audio.levels import SILENCE_DB
 from nbasr.chunking import ChunkPlan
+from nbasr.chunking._telling import is_short
 from nbasr.widgets._panel import Answer
 from nbasr.widgets._texts import say
 from nbasr.widgets._tuning import Tuning
-
-SHORT_PAUSE = 0.2
-"""A cut in a pause shorter than this many seconds (or in none) may have hit a word."""
 
 _MOST_BINS = 20
 _WIDTHS = (1.0, 2.0, 2.5, 5.0, 10.0)  # of bins, times a power of ten
@@ -67,7 +66,7 @@ def answer(tuning: Tuning, *, batch_size: int, language: str = "", **more: Any) 
 def figures(plan: ChunkPlan, batch_size: int) -> dict[str, float]:
     """Return what a plan comes to: counts, seconds, shares 0..1."""
     lengths = [chunk.duration for chunk in plan.chunks]
-    short = sum(cut.pause < SHORT_PAUSE for cut in plan.cuts)
+    short = sum(is_short(cut.pause) for cut in plan.cuts)
     padding = plan.padding_in(batch_size)
     return {
         "chunks": len(lengths),
@@ -108,11 +107,13 @@ def histogram(lengths: list[float], longest: float) -> dict[str, list[float]]:
 def note(plan: ChunkPlan, strategy: str, language: str = "") -> str:
     """Return what is to be said of a plan; ``""`` where all is well."""
     if not plan.chunks and not plan.speech:
+        if plan.levels is not None and plan.levels.peak_db <= SILENCE_DB:
+            return say("tuner.note_silent", language)
         heard = strategy == "vad"
         return say("tuner.no_speech_vad" if heard else "tuner.no_speech", language)
     longer = len(plan.too_long)
     if longer:
-        key = "tuner.too_long_one" if longer == 1 else "tuner.too_long"
+        key = "tuner.note_too_long_one" if longer == 1 else "tuner.note_too_long"
         return say(key, language, n=longer, max=f"{plan.max_seconds:g}")
     return ""
 

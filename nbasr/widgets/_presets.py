@@ -12,7 +12,7 @@ from nbasr import store
 from nbasr._files import replacing
 from nbasr.errors import OptionError, did_you_mean
 from nbasr.widgets._texts import LANGUAGES, say
-from nbasr.widgets._tuning import Settings
+from nbasr.widgets._tuner_settings import Settings
 
 LONGEST_NAME = 60
 """Letters in the name of a preset."""

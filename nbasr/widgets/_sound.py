@@ -27,8 +27,8 @@ class Sound(anywidget.AnyWidget):
 
     Attributes
     ----------
-    name, fingerprint, duration, problems
-        Of the recording.
+    fingerprint, duration
+        Of the recording. Its name is not here: two files may hold the same sound.
     samples : int
         How many there are, at 16 kHz.
     peak : float
@@ -47,7 +47,6 @@ class Sound(anywidget.AnyWidget):
 
     _esm = "export default {};"
 
-    name = traitlets.Unicode().tag(sync=True)
     fingerprint = traitlets.Unicode().tag(sync=True)
     duration = traitlets.Float().tag(sync=True)
     samples = traitlets.Int().tag(sync=True)
@@ -58,7 +57,6 @@ class Sound(anywidget.AnyWidget):
     noise_floor_db = traitlets.Float(SILENCE_DB).tag(sync=True)
     loud_db = traitlets.Float(SILENCE_DB).tag(sync=True)
     auto_above_db = traitlets.Float().tag(sync=True)
-    problems = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     _open: ClassVar[dict[str, Sound]] = {}
     _lock: ClassVar[threading.Lock] = threading.Lock()
@@ -77,7 +75,7 @@ class Sound(anywidget.AnyWidget):
         with cls._lock:
             sound = cls._open.get(recording.fingerprint)
             if sound is None or sound.comm is None:  # somebody closed all widgets
-                sound = cls(name=recording.name, **_traits(recording, levels))
+                sound = cls(**_traits(recording, levels))
                 cls._open[recording.fingerprint] = sound
             sound._users += 1
             return sound
@@ -113,7 +111,6 @@ def _traits(recording: Recording, levels: Levels) -> dict[str, Any]:
         "noise_floor_db": levels.noise_floor_db,
         "loud_db": levels.loud_db,
         "auto_above_db": automatic_above_floor_db(levels),
-        "problems": list(recording.problems),
     }
 
 

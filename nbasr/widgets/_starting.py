@@ -11,8 +11,9 @@ from nbasr.chunking import ChunkPlan, Strategy, strategy
 from nbasr.errors import OptionError
 from nbasr.models import catalog
 from nbasr.models.model import Model
+from nbasr.widgets import _tuning
 from nbasr.widgets._forecast import AUTO
-from nbasr.widgets._tuning import Settings
+from nbasr.widgets._tuner_settings import Settings
 
 
 def model_name(model: Any) -> str:
@@ -61,6 +62,18 @@ def session_settings(model: str) -> Settings:
     if said.chunking == "fixed":
         found["overlap"] = said.overlap
     return Settings(**found)
+
+
+def first_state(
+    recording: Recording, given: str | Strategy | ChunkPlan | None, model: str
+) -> _tuning.State:
+    """Return what a tuner begins with."""
+    start = session_settings(model)
+    if isinstance(given, ChunkPlan):
+        must_be_of(given, recording)
+        return _tuning.given(given, start)
+    settings, cuts = (start, ()) if given is None else settings_of(given, start)
+    return _tuning.planned(settings, lambda strategy: strategy.plan(recording), cuts)
 
 
 def must_be_of(plan: ChunkPlan, recording: Recording) -> None:

@@ -22,7 +22,7 @@ def html(recording: Recording, regions: Sequence[Region], language: str = "") ->
     """Return HTML that reads well in light and dark; names and labels in it are text."""
     facts = " · ".join(escape(fact) for fact in recording.facts())
     problems = "".join(
-        f'<div style="color:{_show.WARN}">&#9888; {escape(problem)}</div>'
+        f'<div style="color:{_show.WARN}">&#9888; {escape(f"{recording.name} {problem}")}</div>'
         for problem in recording.problems
     )
     return (
@@ -42,7 +42,9 @@ def _table(regions: Sequence[Region], language: str) -> str:
         f'<th scope="col" style="text-align:left">{escape(say(f"wave.{key}", language))}</th>'
         for key in keys
     )
-    rows = "".join(_row(number, region) for number, region in enumerate(regions[:_MOST_REGIONS], 1))
+    rows = "".join(
+        _row(number, region, language) for number, region in enumerate(regions[:_MOST_REGIONS], 1)
+    )
     left = len(regions) - _MOST_REGIONS
     more = (
         f'<div style="color:{_show.DIM}">{escape(say("wave.more_regions", language, number=left))}'
@@ -56,7 +58,7 @@ def _table(regions: Sequence[Region], language: str) -> str:
     )
 
 
-def _row(number: int, region: Region) -> str:
+def _row(number: int, region: Region, language: str) -> str:
     label = region.label
     if len(label) > _LONGEST_LABEL:
         label = f"{label[:_LONGEST_LABEL]}…"
@@ -65,6 +67,6 @@ def _row(number: int, region: Region) -> str:
         escape(label),
         clock(region.start),
         clock(region.stop),
-        f"{region.stop - region.start:.2f} s",
+        say("wave.length", language, seconds=f"{region.stop - region.start:.2f}"),
     )
     return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"

@@ -65,8 +65,8 @@ def recognised(
 def spans(plan: ChunkPlan, span: Span, longest: float) -> list[Span]:
     """Return the pieces in which a stretch is recognised.
 
-    One where the model takes it, else the chunks in it; where these are too long as well, it is cut
-    at its best pauses.
+    One where the model takes it; else, and always of the whole recording, the chunks in it; where
+    these are too long, it is cut at its best pauses.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def spans(plan: ChunkPlan, span: Span, longest: float) -> list[Span]:
     start, stop = max(float(span[0]), 0.0), min(float(span[1]), plan.duration)
     if stop - start < _SHORTEST:
         raise OptionError(f"Select {_SHORTEST:g} s or more of the recording to transcribe.")
-    if stop - start <= longest:
+    if stop - start <= longest and stop - start < plan.duration:
         return [(start, stop)]
     found = _within(plan, start, stop)
     if not found or any(last - first > longest for first, last in found):

@@ -37,17 +37,20 @@ class WithModel(WaveformPanel):
     plan = traitlets.Instance(ChunkPlan)
     model = traitlets.Unicode(_forecast.AUTO).tag(sync=True)
 
+    _still_of = ("plan",)
+
     def __init__(self, recording: Recording, **given: Any) -> None:
         self._guard = threading.RLock()  # of what changes: messages come in threads of their own
         self._batch = _BATCH
         self._spoken = ""
-        self._stopping = threading.Event()
+        self._closed = False
+        self._stopped: set[_transcribing.Span] = set()  # what is transcribed and shall not be
         self.texts: dict[tuple[float, float], Transcript] = {}
         super().__init__(recording, **given)
 
     def close(self) -> None:
         """Take the panel away; what it was doing is not waited for."""
-        self._stopping.set()
+        self._closed = True
         super().close()
 
     @traitlets.validate("model")
@@ -68,7 +71,10 @@ class WithModel(WaveformPanel):
         if model:
             self.model = model
         found = _forecast.forecast(self.recording, self.plan, self.model, self._language)
-        self._batch = found.batch_size if found.batch_size > 1 else _BATCH
+        batch = found.batch_size if found.batch_size > 1 else _BATCH
+        if batch != self._batch:
+            self._batch = batch
+            self._tell()  # the padding is another
         return found.as_dict()
 
     @answers("transcribe", aside="transcribing")
@@ -77,32 +83,34 @@ class WithModel(WaveformPanel):
     ) -> dict[str, Any]:
         """Answer with the text of a stretch; progress is told meanwhile."""
         self._speak(language)
-        self._stopping.clear()
         span = (float(start), float(stop))
         spec = _forecast.spec_of(model or self.model)
         _forecast.must_be_here(spec)
 
         def tell(progress: Progress) -> None:
             self.tell("progress", {"start": span[0], "stop": span[1], **_progress(progress)})
-            if self._stopping.is_set():
+            if self._closed or span in self._stopped:
                 raise KeyboardInterrupt
 
         try:
             found = _transcribing.recognised(self.recording, self.plan, span, spec, tell)
         except KeyboardInterrupt:
             found = Transcript((), complete=False, notes=(say("tuner.stopped", self._language),))
+        finally:
+            self._stopped.discard(span)
         if spec.engine == "sphinx" and found.complete:
             draft = say("tuner.model_draft", self._language)
             found = replace(found, notes=(*found.notes, draft))
         if found.complete or found.segments:
             with self._guard:
                 self.texts[span] = found
+            self.renew_still()
         return _transcribing.as_dict(span, found)
 
     @answers("stop_transcribing")
-    def _answer_stop(self) -> None:
-        """Stop transcribing as soon as the model gives an answer."""
-        self._stopping.set()
+    def _answer_stop(self, start: float, stop: float) -> None:
+        """Stop transcribing a stretch as soon as the model gives an answer, or before it begins."""
+        self._stopped.add((float(start), float(stop)))
 
     @answers("texts")
     def _answer_texts(self, language: str = "") -> dict[str, Any]:
@@ -111,6 +119,9 @@ class WithModel(WaveformPanel):
         with self._guard:
             found = sorted(self.texts.items())
         return {"texts": [_transcribing.as_dict(span, text) for span, text in found]}
+
+    def _tell(self) -> None:
+        """Send the browser what has changed without its asking; panels with more to say do."""
 
     @property
     def _language(self) -> str:

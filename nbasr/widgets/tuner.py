@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable
 from typing import Any
-
-import traitlets
 
 from nbasr.audio.recording import Recording
 from nbasr.audio.sources import Source
-from nbasr.chunking import ChunkPlan, Strategy, vad
+from nbasr.chunking import ChunkPlan, Strategy
 from nbasr.errors import OptionError
 from nbasr.models.model import Model
-from nbasr.widgets import _code, _plan_data, _presets, _tuning
+from nbasr.widgets import _code, _presets
 from nbasr.widgets._panel import Answer, answers
-from nbasr.widgets._starting import model_name, must_be_of, session_settings, settings_of
+from nbasr.widgets._starting import first_state, model_name
 from nbasr.widgets._texts import say
-from nbasr.widgets._tuning import Settings, State, Tuning
-from nbasr.widgets._with_model import WithModel
-
-_TELL_EVERY = 0.1  # seconds between two messages about the detector
+from nbasr.widgets._tuner_settings import Settings
+from nbasr.widgets._with_plan import WithPlan
 
 
-class ChunkTuner(WithModel, entry="tuner", styles=("waveform",)):
+class ChunkTuner(WithPlan, entry="tuner", styles=("waveform",)):
     """Tune where a recording is cut, and hear, see and try what comes of it.
 
     A `WaveformPanel` with the chunks in it. Sliders change the settings of a strategy; cuts can be
@@ -69,15 +63,17 @@ class ChunkTuner(WithModel, entry="tuner", styles=("waveform",)):
 
     Notes
     -----
-    Keys, beside those of `WaveformPanel`, while the waveform has the focus:
+    Keys, beside those of `WaveformPanel` but for regions, which a tuner has none of:
 
     ====================  ====================================================================
     ``[``  ``]``          previous, next cut
+    ``{``  ``}``          previous, next cut in speech or in a short pause
     ``C``                 cut at the playhead (or double click)
     ``Delete``            take the focused cut away
     ``K``                 lock the focused cut, or unlock it
     ``Alt+←``  ``Alt+→``  move the focused cut by 10 ms, with Shift by 100 ms
     ``H``                 hear the two seconds around the cut
+    ``P``                 play this chunk
     ``T``  ``Shift+T``    transcribe this chunk, the selection
     ``Ctrl+Z``            undo; with Shift redo (on a Mac with ⌘)
     ====================  ====================================================================
@@ -100,33 +96,8 @@ class ChunkTuner(WithModel, entry="tuner", styles=("waveform",)):
     ) -> None:
         opened = Recording.open(recording)
         name = model_name(model)
-        self._version = 0
-        self._waiting: tuple[Settings, bool] | None = None  # for the detector: settings, final
-        self._heard = 0.0  # share of the recording that the detector has heard
-        self._hearing = self._closed = False
-        self._tuning = Tuning.begun(_first(opened, strategy, name))
-        super().__init__(opened, height=height, language=language)
-        self.plan = self._tuning.now.plan
-        self.model = name
-
-    @property
-    def strategy(self) -> Strategy:
-        """The strategy that the settings stand for, with the locked cuts; edits are not in it.
-
-        It can be set, to a name as well; a finished plan is given to `plan`.
-        """
-        with self._guard:
-            return self._tuning.now.settings.made(self._tuning.now.locks)
-
-    @strategy.setter
-    def strategy(self, value: str | Strategy) -> None:
-        with self._guard:
-            before = self._tuning.now.settings
-        settings, cuts = settings_of(value, before)
-        self._hear(settings)
-        with self._guard:
-            self._take(self._tuning.step(_tuning.planned(settings, self._plan_by, cuts)))
-        self._tell()
+        state = first_state(opened, strategy, name)
+        super().__init__(opened, state, model=name, height=height, language=language)
 
     def code(self, kind: str = "auto") -> str:
         """Return the cell that cuts as shown and transcribes.
@@ -201,52 +172,9 @@ class ChunkTuner(WithModel, entry="tuner", styles=("waveform",)):
             plan, texts = self._tuning.now.plan, dict(self.texts)
         return html(plan, texts)
 
-    def close(self) -> None:
-        """Take the panel away; what it was doing is not waited for."""
-        self._closed = True
-        super().close()
-
     def __repr__(self) -> str:
         with self._guard:
             return f"<ChunkTuner {self._tuning.now.plan!r}>"
-
-    @traitlets.validate("plan")
-    def _checked_plan(self, proposal: Any) -> ChunkPlan:
-        plan: ChunkPlan = proposal["value"]
-        must_be_of(plan, self.recording)
-        return plan
-
-    @traitlets.observe("plan")
-    def _plan_set(self, change: Any) -> None:
-        """Take a plan that was set from outside."""
-        with self._guard:
-            if change["new"] is self._tuning.now.plan:
-                return
-            self._waiting = None
-            state = _tuning.given(change["new"], self._tuning.now.settings)
-            self._take(self._tuning.step(state))
-        self._tell()
-
-    @answers("plan")
-    def _answer_plan(
-        self, settings: dict[str, Any] | None = None, final: bool = True, language: str = ""
-    ) -> Answer:
-        """Answer with the plan that settings give; only changed ones need be among them."""
-        self._speak(language)
-        with self._guard:
-            wanted = self._waiting[0] if self._waiting else self._tuning.now.settings
-            self._change(wanted.told(settings or {}), final=final)
-            return self._answer()
-
-    @answers("edit")
-    def _answer_edit(
-        self, do: str, index: int = -1, time: float = 0.0, language: str = ""
-    ) -> Answer:
-        """Answer with the plan after an edit."""
-        self._speak(language)
-        with self._guard:
-            focus = self._edit(do, index, time)
-            return self._answer(focus=focus)
 
     @answers("code", aside=True)
     def _answer_code(self, kind: str = "auto", language: str = "") -> dict[str, Any]:
@@ -290,109 +218,6 @@ class ChunkTuner(WithModel, entry="tuner", styles=("waveform",)):
             self._change(settings, final=True)
             return self._answer()
 
-    def _plan_by(self, strategy: Strategy) -> ChunkPlan:
-        return strategy.plan(self.recording)
-
-    def _change(self, settings: Settings, *, final: bool) -> None:
-        """Go on to the plan of other settings, now or when the detector has heard the recording."""
-        now = self._tuning.now
-        if settings == now.settings:
-            self._waiting = None
-            self._take(self._tuning.step(now, final=final))
-            return
-        made = settings.made(now.locks)  # what is impossible raises here, and nothing is changed
-        if isinstance(made, vad.Vad) and not vad.is_heard(self.recording):
-            self._waiting = (settings, final)
-            self._version += 1
-            if not self._hearing:
-                self._hearing, self._heard = True, 0.0
-                self.aside(self._listen, "listening")
-            return
-        self._waiting = None
-        state = _tuning.planned(settings, self._plan_by, now.locks)
-        self._take(self._tuning.step(state, final=final))
-
-    def _edit(self, do: str, index: int, time: float) -> int:
-        """Do an edit; return the cut that it was about, or -1."""
-        now = self._tuning.now
-        if do in ("undo", "redo"):
-            self._waiting = None
-            self._take(self._tuning.undone() if do == "undo" else self._tuning.redone())
-            return -1
-        edits: dict[str, Callable[[], tuple[State, int]]] = {
-            "add": lambda: _tuning.added(now, time),
-            "move": lambda: _tuning.moved(now, index, time),
-            "remove": lambda: _tuning.removed(now, index),
-            "lock": lambda: _tuning.locked(now, index, True),
-            "unlock": lambda: _tuning.locked(now, index, False),
-            "reset": lambda: (_tuning.planned(now.settings, self._plan_by), -1),
-        }
-        if do not in edits:
-            raise OptionError(f"There is no edit {do!r}. Known: {', '.join(edits)}, undo, redo.")
-        state, focus = edits[do]()
-        self._take(self._tuning.step(state))
-        return focus
-
-    def _take(self, tuning: Tuning) -> None:
-        """Make a tuning the present one."""
-        self._tuning = tuning
-        self._version += 1
-        self.plan = tuning.now.plan
-
-    def _hear(self, settings: Settings) -> None:
-        """Let the detector hear the recording where settings need it, in a cell that waits."""
-        if isinstance(settings.made(), vad.Vad):
-            vad.probability_of(self.recording)
-
-    def _listen(self) -> None:
-        """Let the detector hear the recording, tell how far it is, then take what waits for it."""
-        told = time.monotonic()
-
-        def tell(done: float) -> None:
-            nonlocal told
-            if self._closed:
-                raise _ClosedError
-            self._heard = done
-            if time.monotonic() - told >= _TELL_EVERY:
-                told = time.monotonic()
-                self.tell("listening", {"done": done})
-
-        try:
-            vad.probability_of(self.recording, tell)
-        except _ClosedError:
-            return
-        except Exception:  # the panel shows it, and the form goes back to what is planned
-            with self._guard:
-                self._waiting = None
-                self._version += 1
-            self._tell()
-            raise
-        finally:
-            self._hearing = False
-        with self._guard:
-            if self._waiting is None:
-                return
-            (settings, final), self._waiting = self._waiting, None
-            self._change(settings, final=final)
-        self._tell()
-
-    def _answer(self, *, focus: int = -1) -> Answer:
-        """Return what the browser draws."""
-        more: dict[str, Any] = {"version": self._version, "focus": focus, "listening": None}
-        if self._waiting is not None:
-            more["settings"] = self._waiting[0].as_dict()
-            more["listening"] = self._heard
-            more["note"] = say("tuner.listening", self._language)
-        return _plan_data.answer(
-            self._tuning, batch_size=self._batch, language=self._language, **more
-        )
-
-    def _tell(self) -> None:
-        """Send the browser the plan that it did not ask for."""
-        with self._guard:
-            data, buffers = self._answer()
-        self.tell("plan", data, buffers)
-
     def _written(self, kind: str) -> _code.Code:
         if kind == "auto" and not _code.magic_is_loaded():
             kind = "python"
@@ -406,17 +231,3 @@ class ChunkTuner(WithModel, entry="tuner", styles=("waveform",)):
             kind=kind,
             language=self._language,
         )
-
-
-class _ClosedError(Exception):
-    """The panel was closed while the detector listened."""
-
-
-def _first(recording: Recording, given: str | Strategy | ChunkPlan | None, model: str) -> State:
-    """Return the state to begin with."""
-    start = session_settings(model)
-    if isinstance(given, ChunkPlan):
-        must_be_of(given, recording)
-        return _tuning.given(given, start)
-    settings, cuts = (start, ()) if given is None else settings_of(given, start)
-    return _tuning.planned(settings, lambda strategy: strategy.plan(recording), cuts)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,13 +19,14 @@ from nbasr import settings, store
 from nbasr._files import expanded
 from nbasr.audio._saving import write_wav
 from nbasr.audio.convert import SUFFIXES
-from nbasr.audio.levels import RATE
 from nbasr.audio.recording import Recording
-from nbasr.errors import OptionError
+from nbasr.errors import AudioError, OptionError
 from nbasr.widgets import _paths
-from nbasr.widgets._arrivals import WAVE_COLUMNS, WAVE_HEIGHT, Arrivals, Row, outline
+from nbasr.widgets._arrivals import Arrivals
+from nbasr.widgets._inbox import Inbox
+from nbasr.widgets._incoming import Announced, ReceivingError
 from nbasr.widgets._panel import Answer, Panel, _problem, answers
-from nbasr.widgets._receiving import Announced, Inbox, ReceivingError
+from nbasr.widgets._rows import WAVE_COLUMNS, WAVE_HEIGHT, Row
 from nbasr.widgets._texts import say
 
 _HEARD = 30.0  # s that can be heard in a row: enough to know what it is
@@ -35,7 +39,8 @@ class UploadPanel(Panel, entry="upload"):
     Files and folders are dropped onto it or chosen; a web address is fetched; a path on the
     kernel's machine is opened where it is, with completion, patterns and folders; the microphone is
     recorded. Files go to disk in slices that are acknowledged and checked, so their size does not
-    matter, and one that breaks off goes on when it is chosen again.
+    matter, and one that breaks off goes on when it is chosen again: for 30 days, until when what
+    has arrived of it lies hidden in the folder.
 
     Parameters
     ----------
@@ -65,6 +70,8 @@ class UploadPanel(Panel, entry="upload"):
     """
 
     recordings = traitlets.Tuple(read_only=True)
+
+    _still_of = ("recordings",)
 
     def __init__(
         self,
@@ -106,8 +113,8 @@ class UploadPanel(Panel, entry="upload"):
         """Return the recordings that have arrived as HTML that needs no kernel."""
         title = escape(say("upload.still", self.language))
         rows = [
-            _still_row(recording, drawn=number < _DRAWN)
-            for number, recording in enumerate(self.recordings)
+            _still_row(row, drawn=number < _DRAWN)
+            for number, row in enumerate(self._arrivals.ready)
         ]
         none = escape(say("upload.still_none", self.language))
         body = "".join(rows) or f"<div>{none}</div>"
@@ -133,10 +140,11 @@ class UploadPanel(Panel, entry="upload"):
 
     @answers("rows")
     def _rows(self) -> dict[str, Any]:
-        rows = list(self._arrivals.rows.values())
+        self._arrivals.look()
         return {
-            "rows": [row.told() for row in rows],
+            "rows": [row.told() for row in self._arrivals.rows],
             "folder": str(self._folder),
+            "short_folder": _short(self._folder),
             "suffixes": sorted(SUFFIXES),
         }
 
@@ -145,9 +153,9 @@ class UploadPanel(Panel, entry="upload"):
         self, name: str, size: int | None, modified: int, kind: str, row: str, client: str
     ) -> dict[str, Any]:
         begun = self._arrivals.begin(Announced(name, size, modified, kind), row, client)
-        there = begun.incoming
-        crc32 = there.crc32() if there is not None and begun.received else 0
-        return {"row": begun.told(), "offset": begun.received, "crc32": crc32}
+        there, offset = begun.incoming, begun.received
+        crc32 = there.crc32(offset) if there is not None else 0
+        return {"row": begun.told(), "offset": offset, "crc32": crc32}
 
     @answers("slice")
     def _slice(self, row: str, offset: int, buffers: list[memoryview]) -> dict[str, Any]:
@@ -180,21 +188,24 @@ class UploadPanel(Panel, entry="upload"):
     def _remove(self, row: str) -> None:
         self._arrivals.remove(row)
 
-    @answers("add", aside=True)
+    @answers("add", aside="paths")  # a slow disk or a wide pattern holds up no upload
     def _add(self, text: str) -> dict[str, Any]:
         return {"rows": [row.id for row in self._arrivals.add(text)]}
 
-    @answers("complete", aside=True)
+    @answers("complete", aside="paths")
     def _complete(self, text: str) -> dict[str, Any]:
         offers = _paths.complete(text)
         return {"texts": list(offers.texts), "common": offers.common, "more": offers.more}
 
-    @answers("listen", aside=True)
+    @answers("listen", aside="listening")
     def _listen(self, row: str) -> Answer:
-        recording = self._arrivals.rows[row].recording
-        assert recording is not None
+        found = self._arrivals.rows.get(row)
+        if found is None or found.recording is None:
+            raise AudioError("It is not on the list any more.")
+        # Not `samples`: the file of a person may have become shorter.
+        samples = np.rint(found.recording.read(0.0, _HEARD) * 32768).astype(np.int16)
         file = io.BytesIO()
-        write_wav(np.asarray(recording.samples[: round(_HEARD * RATE)]), file)
+        write_wav(samples, file)
         return Answer({}, [file.getvalue()])
 
     # -- Within -------------------------------------------------------------------------------
@@ -204,34 +215,51 @@ class UploadPanel(Panel, entry="upload"):
 
     def _changed(self) -> None:
         """Bring the trait up to date, and tell who wants to know."""
+        with self._updating:
+            before = self.recordings
+            now = tuple(row.recording for row in self._arrivals.ready if row.recording is not None)
+            self._shown(lambda: self.set_trait("recordings", now))
+        if self._on_recording is not None:
+            for recording in now:
+                if recording not in before:
+                    self._shown(partial(self._on_recording, recording))
+
+    def _shown(self, call: Callable[[], object]) -> None:
+        """Call what is a person's own; what it raises is shown in the panel."""
         try:
-            with self._updating:
-                before, now = self.recordings, self._arrivals.recordings
-                self.set_trait("recordings", now)
-            if self._on_recording is not None:
-                for recording in now:
-                    if recording not in before:
-                        self._on_recording(recording)
+            call()
         except Exception as error:
             self.tell("problem", _problem(error))
 
 
 def _checked(folder: str | Path | None) -> Path:
     path = Path(expanded(folder)) if folder is not None else store.home_folder() / "uploads"
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112 - Path's may raise
         raise OptionError(f"{path} is a file; give UploadPanel a folder.")
     return path.absolute()
 
 
-def _still_row(recording: Recording, *, drawn: bool) -> str:
+def _short(folder: Path) -> str:
+    """Return a folder as people write it: from where they are, or from their home."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where there is none
+    with contextlib.suppress(OSError):  # the folder that we are in may be gone
+        if folder.is_relative_to(Path.cwd()):
+            return str(folder.relative_to(Path.cwd()))
+    return f"~{os.sep}{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+
+
+def _still_row(row: Row, *, drawn: bool) -> str:
     """Return a recording of the static form."""
+    recording = row.recording
+    if recording is None:  # it was taken off the list meanwhile
+        return ""
     facts = " · ".join(recording.facts())
     wave = ""
     if drawn:
         wave = (
             f'<svg viewBox="0 0 {WAVE_COLUMNS} {WAVE_HEIGHT}" preserveAspectRatio="none" '
             'aria-hidden="true" style="width:120px;height:28px;flex:none">'
-            f'<polygon points="{outline(recording.levels())}" '
+            f'<polygon points="{row.wave}" '
             'style="fill:var(--jp-brand-color1, #3f88d8)"/></svg>'
         )
     problems = "".join(f"<div>&#9888; {escape(problem)}</div>" for problem in recording.problems)

@@ -136,6 +136,8 @@ class WaveformPanel(Panel, entry="waveform"):
     playhead = traitlets.Float(0.0).tag(sync=True)
     shown: traitlets.List[float] = traitlets.List().tag(sync=True)
 
+    _still_of = ("regions",)
+
     def __init__(
         self,
         recording: Source,
@@ -269,8 +271,8 @@ class WaveformPanel(Panel, entry="waveform"):
     def _sound_itself(self) -> Answer:
         """Answer with what is shared, for hosts in which panels cannot see each other's models."""
         sound = self._sound
-        names = ("name", "fingerprint", "duration", "samples", "peak", "noise_floor_db", "loud_db")
-        data = {name: getattr(sound, name) for name in (*names, "auto_above_db", "problems")}
+        names = ("fingerprint", "duration", "samples", "peak", "noise_floor_db", "loud_db")
+        data = {name: getattr(sound, name) for name in (*names, "auto_above_db")}
         return Answer(data, [sound.peaks, sound.levels, sound.floor_nodes])
 
 
@@ -278,6 +280,8 @@ def _about(recording: Recording) -> dict[str, Any]:
     """Return what the title row tells."""
     levels = recording.levels()
     return {
+        "name": recording.name,  # here, as another file of the same sound shares all the rest
+        "problems": list(recording.problems),
         "sample_rate": recording.sample_rate,
         "channels": recording.channels,
         "codec": recording.codec,

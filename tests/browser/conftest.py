@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from browser.harness import (
     NO_CHROMIUM,
@@ -22,13 +22,15 @@ from browser.harness import (
     find_chromium,
     limited_to,
 )
-from browser.notebook import BUILD
+from browser.notebook import ACTED_WITHIN, BUILD
 
 HERE = Path(__file__).parent
 FAILURES = BUILD / "browser-failures"
 
 LONGEST = 600.0
 """Seconds after which a test that still waits for its page loses the browser."""
+
+expect.set_options(timeout=ACTED_WITHIN * 1000)  # machines of tests are slow now and then
 
 OpenNotebook = Callable[..., Notebook]
 

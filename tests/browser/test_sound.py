@@ -197,6 +197,20 @@ def test_a_panel_that_goes_while_it_asks_leaves_others_their_samples(page: BareP
     assert (own, others) == ("AbortError", 10)
 
 
+def test_a_panel_whose_kernel_is_gone_keeps_no_other_from_its_samples(page: BarePage) -> None:
+    found = page.run(
+        KERNEL
+        + """
+        const { createSamples } = await load("samples.js");
+        const dead = { ask: () => new Promise(() => {}) };
+        createSamples(dead, sound).read(0, 10).catch(() => {});
+        const read = createSamples(link, sound, { patience: 20 }).read(0, 10);
+        return (await read).length;
+        """
+    )
+    assert found == 10
+
+
 def test_only_what_was_used_last_is_kept(page: BarePage) -> None:
     held = page.run(
         """
@@ -652,6 +666,20 @@ def test_the_selection_is_looped_by_keys(shown: Notebook, wave: Locator) -> None
     shown.execute("panel.selection = None")
 
 
+def test_space_plays_what_was_just_selected_and_else_goes_on_from_the_playhead(
+    shown: Notebook, wave: Locator
+) -> None:
+    shown.execute("panel.selection = (20.0, 20.4)")
+    expect(wave).to_have_attribute("aria-valuetext", re.compile("20.0"))
+    wave.press("Space")
+    wait(shown, "!player.playing && Math.abs(player.time() - 20.4) < 0.05")
+    wave.press("Home")
+    wave.press("Space")
+    wait(shown, "player.playing && player.time() > 0.2 && player.time() < 10")
+    wave.press("Space")
+    shown.execute("panel.selection = None")
+
+
 def test_speed_is_changed_by_keys_and_by_the_list(shown: Notebook, wave: Locator) -> None:
     panel = shown.panel(0)
     speed = panel.get_by_label("Speed, pitch kept")
@@ -675,7 +703,7 @@ def test_a_time_is_typed_and_a_wrong_one_told(shown: Notebook, wave: Locator) ->
     field.fill("soon")
     field.press("Enter")
     expect(field).to_have_attribute("aria-invalid", "true")
-    expect(panel.get_by_role("status").last).to_have_text(re.compile("no time"))
+    expect(panel.get_by_role("status").last).to_have_text(re.compile("not a time"))
     field.fill("1:02.5")
     field.press("Enter")
     expect(panel.locator(".nb-clock")).to_have_text("1:02.5 / 1:40.3")

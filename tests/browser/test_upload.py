@@ -21,10 +21,10 @@ from soundfiles import encode, speechlike, tone
 from browser.harness import BarePage, JupyterServer, Notebook
 from nbasr.audio._wav import make_header
 
-expect.set_options(timeout=30_000)  # the machines of tests are slow now and then
-
 CELL = "import nbasr\npanel = nbasr.UploadPanel('{folder}')\npanel"
 BIG = 120_000_000
+MEDIUM = 40_000_000
+SLICE = 4 << 20
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,11 @@ def wav(path: Path, size: int) -> Path:
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wav(tmp_path_factory.mktemp("big") / "long.wav", BIG)
+
+
+@pytest.fixture(scope="module")
+def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return wav(tmp_path_factory.mktemp("medium") / "medium.wav", MEDIUM)
 
 
 Opened = tuple[Notebook, Locator]
@@ -101,7 +106,7 @@ def ready(panel: Locator, count: int, timeout: float = 30.0) -> None:
 
 HOLD = """
 import threading
-from nbasr.widgets._receiving import Incoming
+from nbasr.widgets._incoming import Incoming
 
 plain = Incoming.write
 gate = threading.Event()
@@ -109,7 +114,7 @@ taken = []
 
 
 def write(self, offset, data):
-    if offset >= 48_000_000:
+    if offset >= {held}:
         gate.wait(60)
     taken.append(offset)
     return plain(self, offset, data)
@@ -120,17 +125,18 @@ Incoming.write = write
 
 
 @contextlib.contextmanager
-def held(notebook: Notebook) -> Iterator[None]:
-    """Let the kernel take 12 slices, and the others only afterwards."""
-    notebook.execute(HOLD)
+def held(notebook: Notebook, slices: int = 4) -> Iterator[None]:
+    """Let the kernel take so many slices, and the others only afterwards."""
+    notebook.execute(HOLD.format(held=slices * SLICE))
     try:
         yield
     finally:
         notebook.execute("gate.set(); Incoming.write = plain")
 
 
-def has_come_to(panel: Locator, percent: int) -> None:
-    expect(panel.get_by_role("progressbar")).to_have_attribute("aria-valuenow", str(percent))
+def has_come_to(panel: Locator, slices: int, of: int = MEDIUM) -> None:
+    percent = str(100 * slices * SLICE // of)
+    expect(panel.get_by_role("progressbar")).to_have_attribute("aria-valuenow", percent)
 
 
 def names(notebook: Notebook) -> list[str]:
@@ -193,9 +199,9 @@ def test_120_megabytes_arrive_as_they_were_sent_through_a_cut_connection(
     opened: Opened, lab: JupyterServer, big: Path
 ) -> None:
     notebook, panel = opened
-    with held(notebook):
+    with held(notebook, slices=12):
         choose(panel, big)
-        has_come_to(panel, 41)
+        has_come_to(panel, 12, of=BIG)
         assert lab.drop_connections() >= 1
     ready(panel, 1, timeout=90)
     assert digest(notebook, "long.wav") == sha256(big)
@@ -203,53 +209,63 @@ def test_120_megabytes_arrive_as_they_were_sent_through_a_cut_connection(
 
 
 def test_a_page_that_is_loaded_anew_goes_on_with_the_same_file(
-    open_notebook: Callable[..., Notebook], big: Path
+    open_notebook: Callable[..., Notebook], medium: Path
 ) -> None:
     notebook = open_notebook([CELL.format(folder="reloaded")], record_traffic=False)
     notebook.run()
     with held(notebook):
-        choose(notebook.panel(), big)
-        has_come_to(notebook.panel(), 41)
+        choose(notebook.panel(), medium)
+        has_come_to(notebook.panel(), 4)
         notebook.reload()
     notebook.run()  # the panel of before is gone with its page; a new one finds what it left
     panel = notebook.panel()
-    notebook.execute(HOLD + "gate.set()")
-    choose(panel, big)
+    notebook.execute(HOLD.format(held=0) + "gate.set()")
+    choose(panel, medium)
     ready(panel, 1, timeout=90)
-    assert notebook.evaluate("min(taken)") >= 12 * (4 << 20), "only what was missing is sent"
-    assert digest(notebook, "long.wav") == sha256(big)
+    assert notebook.evaluate("min(taken)") >= 4 * SLICE, "only what was missing is sent"
+    assert digest(notebook, "medium.wav") == sha256(medium)
 
 
 def test_an_upload_that_is_cancelled_leaves_nothing_and_the_next_goes_on(
-    opened: Opened, big: Path, sounds: Path
+    opened: Opened, medium: Path, sounds: Path
 ) -> None:
     notebook, panel = opened
     with held(notebook):
-        choose(panel, big)
-        has_come_to(panel, 41)
-        row(panel, "long.wav").get_by_role("button", name="Cancel long.wav").click()
-        expect(row(panel, "long.wav")).to_have_count(0)
+        choose(panel, medium)
+        has_come_to(panel, 4)
+        row(panel, "medium.wav").get_by_role("button", name="Cancel medium.wav").click()
+        expect(row(panel, "medium.wav")).to_have_count(0)
         choose(panel, sounds / "tone.flac")
     ready(panel, 1)
     assert notebook.evaluate("[f.name for f in panel.folder.iterdir()]") == ["tone.flac"]
 
 
 def test_files_beyond_the_limit_and_empty_ones_are_refused_before_they_are_sent(
-    opened: Opened, big: Path, tmp_path: Path
+    opened: Opened, medium: Path, tmp_path: Path
 ) -> None:
     notebook, panel = opened
-    notebook.execute("nbasr.settings.current().upload_max_mb = 100")
+    notebook.execute("nbasr.settings.current().upload_max_mb = 30")
     (tmp_path / "empty.wav").touch()
-    choose(panel, big, tmp_path / "empty.wav")
-    expect(row(panel, "long.wav")).to_contain_text(
-        "long.wav is too large: it has 120 MB, and upload_max_mb allows 100 MB"
+    choose(panel, medium, tmp_path / "empty.wav")
+    expect(row(panel, "medium.wav")).to_contain_text(
+        "medium.wav is too large: it has 40 MB, and upload_max_mb allows 30 MB"
     )
     expect(row(panel, "empty.wav")).to_contain_text("empty.wav is empty (0 bytes)")
     notebook.execute("nbasr.settings.current().upload_max_mb = 8000")
     with held(notebook):
-        row(panel, "long.wav").get_by_role("button", name="Try again").click()
-        has_come_to(panel, 41)
-        row(panel, "long.wav").get_by_role("button", name="Cancel long.wav").click()
+        row(panel, "medium.wav").get_by_role("button", name="Try again").click()
+        has_come_to(panel, 4)
+        row(panel, "medium.wav").get_by_role("button", name="Cancel medium.wav").click()
+
+
+def test_notebook_7_takes_files_too(
+    open_notebook: Callable[..., Notebook], notebook7: JupyterServer, sounds: Path
+) -> None:
+    notebook = open_notebook([CELL.format(folder="seven")], host=notebook7)
+    notebook.run()
+    choose(notebook.panel(), sounds / "tone.flac")
+    ready(notebook.panel(), 1)
+    assert digest(notebook, "tone.flac") == sha256(sounds / "tone.flac")
 
 
 # -- Folders, drops --------------------------------------------------------------------------------
@@ -293,7 +309,7 @@ def web(sounds: Path) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(sounds)))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
@@ -483,3 +499,161 @@ def test_slices_that_are_lost_are_sent_again(bare_page: BarePage) -> None:
     )
     assert (found["equal"], found["summed"]) == (True, True)
     assert found["asked"] > 6, "some were sent twice"
+
+
+def test_a_page_that_is_overtaken_by_another_sums_what_it_did_not_send(bare_page: BarePage) -> None:
+    """Two views of a panel send the same file: each jumps over what the other has sent."""
+    found = bare_page.run(
+        """const { sendSource } = await load("sender.js");
+           const { crc32 } = await load("crc.js");
+           const bytes = new Uint8Array(30 << 20).map((_, at) => (at * 2654435761) >>> 13);
+           const answers = [22 << 20, 26 << 20, bytes.length];
+           const offsets = [];
+           const link = {
+             async ask(kind, { offset }) {
+               offsets.push(offset);
+               return { data: { received: answers.shift() } };
+             },
+           };
+           const source = {
+             size: bytes.length, ended: true, read: async (at, n) => bytes.slice(at, at + n),
+           };
+           const sum = await sendSource(link, {
+             row: "r", source, offset: 0, sum: 0, slots: () => 1, onprogress() {},
+             signal: new AbortController().signal,
+           });
+           return { right: sum === crc32(bytes), offsets };"""
+    )
+    assert found == {"right": True, "offsets": [0, 22 << 20, 26 << 20]}
+
+
+QUEUE = """
+    const { createQueue } = await load("uploadqueue.js");
+    const ended = new AbortController();
+    const asked = [];
+    const listeners = {};
+    const link = {
+      on(event, listener) { listeners[event] = listener; },
+      ask(kind, values) {
+        return new Promise((resolve, reject) => asked.push({ kind, values, resolve, reject }));
+      },
+    };
+    const shown = [];
+    const queue = createQueue({ link, t: (key) => key, signal: ended.signal }, {
+      changed: (entry) => { if (!shown.includes(entry)) shown.push(entry); },
+      removed: (entry) => shown.splice(shown.indexOf(entry), 1),
+    });
+    const turn = () => new Promise((go) => setTimeout(go));
+    const kinds = () => asked.map(({ kind }) => kind);
+    const row = (state, more) => ({
+      id: "r1", kind: "file", name: "a.wav", size: 9, received: 0, state, problem: "", note: null,
+      again: true, client: asked[0]?.values.client ?? "", quiet: 0, recording: null, ...more,
+    });
+    const source = {
+      name: "a.wav", size: 9, modified: 1, kind: "file", ended: true,
+      read: async () => new Uint8Array(9),
+    };
+"""
+
+
+def test_a_file_that_is_cancelled_while_it_is_begun_leaves_no_row(bare_page: BarePage) -> None:
+    found = bare_page.run(
+        QUEUE
+        + """await queue.remove(queue.add(source));
+             listeners.row({ row: row("sending") });
+             asked[0].resolve({ data: { row: row("sending"), offset: 0, crc32: 0 } });
+             await turn();
+             ended.abort();
+             return { kinds: kinds(), removed: asked[1]?.values.row, shown: shown.length };"""
+    )
+    assert found == {"kinds": ["begin", "remove"], "removed": "r1", "shown": 0}
+
+
+def test_what_failed_in_the_page_stays_told_though_the_kernel_knows_nothing_of_it(
+    bare_page: BarePage,
+) -> None:
+    found = bare_page.run(
+        QUEUE
+        + """source.read = async () => { throw new DOMException("gone", "NotReadableError"); };
+             queue.add(source);
+             asked[0].resolve({ data: { row: row("sending"), offset: 0, crc32: 0 } });
+             while (queue.stateOf(shown[0]) !== "problem") await turn();
+             listeners.row({ row: row("sending", { quiet: 4 }) });
+             const { state, problem, again } = shown[0].row;
+             ended.abort();
+             return { state, problem, again };"""
+    )
+    assert found == {"state": "problem", "problem": "upload.unreadable", "again": False}
+
+
+def test_a_busy_kernel_is_not_asked_for_its_rows_again_and_again(bare_page: BarePage) -> None:
+    found = bare_page.run(
+        QUEUE
+        + """for (let i = 0; i < 5; i += 1) queue.refresh().catch(() => {});
+             const before = kinds();
+             asked[0].resolve({ data: { rows: [] } });
+             await turn();
+             queue.refresh().catch(() => {});
+             ended.abort();
+             return { before, after: kinds() };"""
+    )
+    assert found == {"before": ["rows"], "after": ["rows", "rows"]}
+
+
+def test_two_files_of_one_name_from_two_folders_are_told_apart(bare_page: BarePage) -> None:
+    """Recorders name by number, and write files of one length at one moment."""
+    found = bare_page.run(
+        QUEUE
+        + """const { chosenFolder } = await load("dropping.js");
+             const { fileSource } = await load("sender.js");
+             const file = (path) => Object.defineProperty(
+               new File(["123456789"], "a.wav", { lastModified: 1 }),
+               "webkitRelativePath", { value: path });
+             const chosen = chosenFolder([file("x/mon/a.wav"), file("x/tue/a.wav")], () => true);
+             for (const one of chosen.files) queue.add(fileSource(one.file, one.name));
+             queue.add(fileSource(chosen.files[0].file, chosen.files[0].name));
+             ended.abort();
+             return asked.map(({ values }) => values.name);"""
+    )
+    assert found == ["x/mon/a.wav", "x/tue/a.wav"]
+
+
+def test_who_types_faster_than_completions_come_still_completes_what_is_typed(
+    bare_page: BarePage,
+) -> None:
+    found = bare_page.run(
+        """const { createPathField } = await load("pathfield.js");
+           const ended = new AbortController();
+           const all = ["a/bells/", "a/calls/", "a/cars/"];
+           const sent = [];
+           const field = createPathField({
+             t: (key) => key, say() {}, signal: ended.signal,
+             complete: async (text) => {
+               const texts = all.filter((one) => one.startsWith(text));
+               return { texts, common: texts.length === 1 ? texts[0] : text, more: false };
+             },
+             submit: async (text) => sent.push(text),
+           });
+           document.body.append(field.element);
+           const { input } = field;
+           input.focus();
+           const type = (text) => { input.value = text; input.dispatchEvent(new Event("input")); };
+           const press = (key) => input.dispatchEvent(
+             new KeyboardEvent("keydown", { key, cancelable: true }));
+           const until = async (is) => { while (!is()) await new Promise((go) => setTimeout(go)); };
+           type("a/");
+           await until(() => field.element.querySelectorAll("li").length === 3);
+           press("ArrowDown");
+           type("a/ca");
+           type("a/cal");
+           const stayed = !press("Tab");
+           await until(() => input.value !== "a/cal");
+           const completed = input.value;
+           type("a/calls/x.wav");
+           press("Enter");
+           await until(() => sent.length);
+           field.element.remove();
+           ended.abort();
+           return { stayed, completed, sent };"""
+    )
+    assert found == {"stayed": True, "completed": "a/calls/", "sent": ["a/calls/x.wav"]}

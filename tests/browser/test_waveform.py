@@ -49,7 +49,7 @@ VIEW = "(stage) => { const view = stage.nbView; return "
 
 @pytest.fixture(scope="module")
 def shown(module_notebook: Callable[..., Notebook]) -> Notebook:
-    notebook = module_notebook([TWO_PANELS, OTHER])
+    notebook = module_notebook([TWO_PANELS, OTHER, "panel"])
     notebook.run(0)
     drawn(notebook.panel(0))
     return notebook
@@ -468,6 +468,76 @@ def test_keys_work_wherever_the_focus_is_in_the_panel_but_not_in_its_fields(
     assert view(stage, "view.playhead === view.duration")
 
 
+def test_saving_is_the_notebooks_key_in_a_panel_too(fresh: Notebook) -> None:
+    fresh.execute("panel.regions = [(1, 2)]")
+    dirty = "nbasrPanel.context.model.dirty"
+    fresh.page.evaluate(f"{dirty} = true")
+    stage_of(fresh.panel(0)).focus()
+    fresh.page.keyboard.press("Control+s")
+    fresh.page.wait_for_function(f"!{dirty}")
+    assert fresh.console_errors == []
+
+
+def test_the_focus_stays_in_the_panel_when_what_had_it_goes(fresh: Notebook) -> None:
+    """Else the next keys are the notebook's: D D deletes the cell."""
+    panel = fresh.panel(0)
+    stage = stage_of(panel)
+    fresh.execute("panel.selection = (10, 12)")
+    panel.get_by_role("group", name="Selection").get_by_role("button", name="Zoom").focus()
+    fresh.page.keyboard.press("Escape")
+    expect(stage).to_be_focused()
+    fresh.execute("panel.selection = (10, 12)")
+    panel.locator(".nb-transport").get_by_role("button", name="Play the selection").focus()
+    fresh.page.keyboard.press("Escape")
+    expect(stage).to_be_focused()
+    fresh.execute("panel.regions = [(1, 2, 'one'), (3, 4, 'two')]")
+    panel.get_by_role("button", name="Delete one").press("Enter")
+    expect(panel.get_by_role("button", name="Delete two")).to_be_focused()
+    fresh.execute("panel.regions = ()")
+    expect(stage).to_be_focused()
+
+
+def test_regions_at_the_edges_stay_inside_the_recording(fresh: Notebook) -> None:
+    fresh.execute("end = recording.duration; panel.regions = [(0, 0.005), (end - 0.005, end)]")
+    panel = fresh.panel(0)
+    panel.get_by_label("Start of Region 1").press("ArrowUp")
+    panel.get_by_label("End of Region 2").press("ArrowDown")
+    panel.get_by_label("Label of Region 1").fill("first")
+    panel.get_by_label("Label of Region 1").press("Enter")
+    fresh.wait_value("panel.regions[0].label", "first")
+    times = fresh.evaluate("[(r.start, r.stop) for r in panel.regions]")
+    assert times == [[0, 0.005], [fresh.evaluate("end - 0.005"), fresh.evaluate("end")]]
+    expect(panel.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_second_view_that_begins_to_play_is_not_moved_to_where_the_first_stopped(
+    fresh: Notebook,
+) -> None:
+    fresh.run(2)
+    players = []
+    for index in (0, 2):
+        drawn(fresh.panel(index))
+        transport = fresh.panel(index).locator(".nb-transport")
+        players.append(transport.evaluate_handle("transport => transport.nbPlayer"))
+
+    def until(condition: str) -> None:
+        fresh.page.wait_for_function(f"([first, second]) => {condition}", arg=players)
+
+    fresh.execute("panel.playhead = 5.0")
+    until("first.time() === 5 && second.time() === 5")
+    stage_of(fresh.panel(0)).press("Space")
+    until("first.time() > 5.1")
+    players[1].evaluate("second => second.seek(40)")
+    stage_of(fresh.panel(2)).press("Space")
+    until("!first.playing && (second.time() > 40.5 || second.time() < 30)")
+    assert players[1].evaluate("second => second.time()") > 40.5
+    players[1].evaluate("second => second.pause()")
+    fresh.wait_value("panel.playhead > 40", True)
+    until("first.time() === second.time()")
+    fresh.clear_output(2)
+    assert fresh.console_errors == []
+
+
 def test_what_python_selects_and_shows_is_seen(fresh: Notebook) -> None:
     stage = stage_of(fresh.panel(0))
     fresh.execute("panel.selection = (10.25, 12.5); panel.show(9, 14); panel.playhead = 11.0")
@@ -637,6 +707,9 @@ def test_closing_clearing_and_restarting_leave_no_error(
     stage.focus()
     notebook.page.keyboard.press("+")
     assert visible(stage)[1] < view(stage, "view.duration"), "what is here can still be looked at"
+    expect(notebook.panel(1).get_by_role("status").first).to_contain_text("run the cell again")
+    notebook.page.keyboard.press("Space")
+    expect(notebook.panel(1).get_by_role("alert")).to_contain_text("run the cell again")
     notebook.run(0)
     drawn(notebook.panel(0))
     assert notebook.console_errors == []

@@ -3,35 +3,36 @@
 import { h } from "./dom.js";
 import { clockText, parseClock } from "./texts.js";
 
+const DIGITS = 2; // after the second
 const NUDGE = 0.01; // s; ten times that with Shift
 
 /**
- * @param {{label: string, value: number, most: number, t: Function,
- *   onchange: (value: number) => void}} options `most`: the last time there is
+ * @param {{label: string, value: number, least?: number, most: number, t: Function,
+ *   onchange: (value: number) => void}} options `least` and `most`: the times that it takes
  * @returns {{element: HTMLInputElement, value: number}}
  */
-export function clockField({ label, value, most, t, onchange }) {
-  const digits = most >= 3600 ? 1 : 2;
+export function clockField({ label, value, least = 0, most, t, onchange }) {
   let known = value;
   const field = h("input.nb-input.nb-clockfield.nb-time", {
-    type: "text", "aria-label": label, title: label, autocomplete: "off", spellcheck: "false", inputmode: "decimal",
+    type: "text", "aria-label": label, title: label, autocomplete: "off", spellcheck: "false",
+    style: { width: `${clockText(most, DIGITS).length + 3}ch` },
   });
 
   function show(to) {
     known = to;
-    field.value = clockText(to, digits);
+    field.value = clockText(to, DIGITS);
     field.removeAttribute("aria-invalid");
     field.title = label;
   }
 
   function take(to) {
-    const within = Math.min(Math.max(to, 0), most);
+    const within = Math.min(Math.max(to, least), most);
     show(within);
     onchange(within);
   }
 
   function typed() {
-    if (field.value === clockText(known, digits)) return; // its last digits are not all of it
+    if (field.value === clockText(known, DIGITS)) return; // its last digits are not all of it
     const time = parseClock(field.value);
     if (!Number.isNaN(time)) return void take(time);
     field.setAttribute("aria-invalid", "true");
@@ -53,7 +54,7 @@ export function clockField({ label, value, most, t, onchange }) {
       return known;
     },
     set value(to) {
-      if (document.activeElement !== field || field.value === clockText(known, digits)) show(to);
+      if (!field.matches(":focus") || field.value === clockText(known, DIGITS)) show(to);
     },
   };
 }

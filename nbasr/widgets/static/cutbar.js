@@ -1,6 +1,6 @@
 // The row of buttons for cuts: which one has the focus, and what can be done with it.
 
-import { button, h, rebutton } from "./dom.js";
+import { button, h } from "./dom.js";
 
 /**
  * @param frame the panel's
@@ -8,7 +8,7 @@ import { button, h, rebutton } from "./dom.js";
  */
 export function createCutBar({ t }, cuts) {
   const made = (name, icon, keys, showLabel = false) => button({
-    label: t(`tune.${name}_cut`), icon, keys, showLabel, onclick: () => cuts.actions[name](),
+    label: t(`tuner.${name}_cut`), icon, keys, showLabel, onclick: () => cuts.actions[name](),
   });
   const buttons = {
     previous: made("previous", "left", "["),
@@ -16,13 +16,13 @@ export function createCutBar({ t }, cuts) {
     hear: made("hear", "hear", "H", true),
     add: made("add", "cut", "C", true),
     remove: made("remove", "trash", "Delete"),
-    lock: made("lock", "lock", "K"),
-    undo: button({ label: t("tune.undo"), icon: "undo", keys: "Ctrl+Z", onclick: () => cuts.actions.undo() }),
-    redo: button({ label: t("tune.redo"), icon: "redo", keys: "Ctrl+Shift+Z", onclick: () => cuts.actions.redo() }),
+    lock: button({ label: t("tuner.lock_cut"), icon: "lock", keys: "K", pressed: false, onclick: () => cuts.actions.lock() }),
+    undo: button({ label: t("tuner.undo"), icon: "undo", keys: "Ctrl+Z", onclick: () => cuts.actions.undo() }),
+    redo: button({ label: t("tuner.redo"), icon: "redo", keys: "Ctrl+Shift+Z", onclick: () => cuts.actions.redo() }),
   };
   const { previous, next, hear, add, remove, lock, undo, redo } = buttons;
   const told = h("span.nb-cut-told", {});
-  const element = h("div.nb-row.nb-cutbar", { role: "toolbar", "aria-label": t("tune.cuts") },
+  const element = h("div.nb-row.nb-cutbar", { role: "toolbar", "aria-label": t("tuner.cuts") },
     h("span.nb-group", {}, previous, next), told, h("span.nb-spacer"),
     h("span.nb-group", {}, hear, lock, remove), add, h("span.nb-group", {}, undo, redo));
   element.addEventListener("keydown", (event) => {
@@ -36,7 +36,7 @@ export function createCutBar({ t }, cuts) {
     const none = cuts.focused < 0;
     disable({ hear: none, remove: none, lock: none, previous: !cuts.count, next: !cuts.count,
       undo: !plan?.can_undo, redo: !plan?.can_redo });
-    rebutton(lock, { label: t(cuts.locked ? "tune.unlock_cut" : "tune.lock_cut"), icon: cuts.locked ? "unlock" : "lock", keys: "K" });
+    lock.setAttribute("aria-pressed", String(cuts.locked));
   }
 
   /** A button that goes dead under the focus would drop it: the next one gets it. */

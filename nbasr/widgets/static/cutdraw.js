@@ -1,19 +1,33 @@
 // Draws a plan over the waveform: chunks as bands, what is left out hatched, cuts as lines.
 
-export const SHORT_PAUSE = 0.2; // s; a cut in a shorter pause may have hit a word
+const SHORT_PAUSE = 0.2 - 1e-6; // s; as nbasr.chunking tells them
 
 const BAD = 3; // px, width of a cut that may have hit a word
 const PIN = 5; // px, half the width of the mark at the top of a cut
 const PINS_APART = 14; // px between cuts from which on they have marks
+const CROWDED = 3; // px between cuts below which only the bad ones are drawn: the sound stays seen
+const LEAST_LABEL = 20; // px of a chunk below which nothing can be written on it
+const SCALE = 34; // px at the right edge that the dB scale takes
 
 /**
  * @typedef {{chunks: Float64Array, cuts: [number, number, number][], too_long: number[],
  *   max_seconds: number}} Plan cuts are [seconds, pause, locked]
  */
 
+/** Whether a cut in such a pause may have hit a word. */
+export function isBad(pause) {
+  return pause < SHORT_PAUSE;
+}
+
 /** Chunks as alternating bands with their numbers, left-out stretches hatched. */
 export function drawBands(ctx, view, colours, plan, held) {
   const first = firstAfter(plan.chunks, view.visible.start);
+  const seen = firstAfter(plan.chunks, view.visible.stop) - first;
+  if (seen * CROWDED > view.width) {
+    ctx.fillStyle = colours["chunk-a"];
+    ctx.fillRect(0, 0, view.width, view.waveHeight);
+    return;
+  }
   let end = first > 0 ? plan.chunks[2 * first - 1] : 0;
   for (const { index, from, to } of chunksSeen(view, plan, held)) {
     hatch(ctx, view, colours, end, from);
@@ -39,7 +53,7 @@ export function drawLabels(ctx, view, colours, plan, { t, ...held }) {
       ctx.fillStyle = colours["cut-bad"];
       ctx.fillRect(left, view.waveHeight - 4, width, 4);
     }
-    label(ctx, view, colours, { left, width, index, seconds: to - from, isLong, plan, t });
+    if (width >= LEAST_LABEL) label(ctx, view, colours, { left, width, index, seconds: to - from, isLong, plan, t });
   }
 }
 
@@ -66,8 +80,12 @@ export function drawCuts(ctx, view, colours, plan, { focused, dragged, moved, pa
   const roomy = pinsFit(view, cuts, first, last);
   for (let index = first; index < last; index += 1) {
     if (index === dragged || index === focused) continue;
-    if (!roomy && cuts[index][1] >= SHORT_PAUSE) ctx.globalAlpha = 0.5; // many: the sound stays seen
-    drawCut(ctx, view, colours, cuts[index], { pin: roomy, focused: false, most: apart / 5 });
+    const bad = isBad(cuts[index][1]);
+    if (apart < CROWDED && !bad) continue;
+    if (apart < CROWDED || (!roomy && !bad)) ctx.globalAlpha = 0.5;
+    drawCut(ctx, view, colours, cuts[index], {
+      pin: roomy, focused: false, most: apart / 5, height: apart < CROWDED ? view.waveHeight : view.height,
+    });
     ctx.globalAlpha = 1;
   }
   const above = dragged >= 0 ? dragged : focused;
@@ -81,8 +99,8 @@ export function drawCuts(ctx, view, colours, plan, { focused, dragged, moved, pa
   } else drawCut(ctx, view, colours, cut, { pin: true, focused: true });
 }
 
-function drawCut(ctx, view, colours, [time, pause, locked], { pin, focused, most = BAD }) {
-  const bad = pause < SHORT_PAUSE;
+function drawCut(ctx, view, colours, [time, pause, locked], { pin, focused, most = BAD, height = view.height }) {
+  const bad = isBad(pause);
   const x = view.x(time);
   if (focused) {
     ctx.fillStyle = colours.accent;
@@ -93,7 +111,7 @@ function drawCut(ctx, view, colours, [time, pause, locked], { pin, focused, most
   const colour = bad ? colours["cut-bad"] : locked ? colours["cut-locked"] : colours.cut;
   const width = Math.min(bad ? BAD : focused ? 2 : 1.25, Math.max(most, 1));
   ctx.fillStyle = colour;
-  ctx.fillRect(x - width / 2, 0, width, view.height);
+  ctx.fillRect(x - width / 2, 0, width, height);
   if (!pin) return;
   const size = focused ? PIN + 2 : PIN;
   ctx.beginPath();
@@ -128,13 +146,14 @@ function drawLock(ctx, x, y, colours) {
 }
 
 function label(ctx, view, colours, { left, width, index, seconds, isLong, plan, t }) {
-  const from = Math.max(left, 0) + 7;
-  const room = Math.min(left + width, view.width) - from - 7;
+  const before = index ? view.x(plan.cuts[index - 1][0]) : left; // where chunks overlap, its mark is inside
+  const from = Math.max(left, before, 0) + 7;
+  const room = Math.min(left + width - 7, view.width - SCALE) - from;
   const number = String(index + 1);
   if (room < ctx.measureText(number).width + 2) return;
   const length = `${seconds.toFixed(1)} s`;
   const texts = isLong
-    ? [t("tune.too_long", { number, length, max: plan.max_seconds }), `${number} · ${length} ⚠`, `${number} ⚠`, number]
+    ? [t("tuner.too_long", { number, length, max: plan.max_seconds }), `${number} · ${length} ⚠`, `${number} ⚠`, number]
     : [`${number} · ${length}`, number];
   const text = texts.find((one) => ctx.measureText(one).width <= room);
   if (!text) return;
@@ -172,11 +191,13 @@ function hatch(ctx, view, colours, from, to) {
 /** Lines of bad cuts over the whole recording, so that they are found from afar. */
 export function drawCutsFromAfar(ctx, width, height, colours, plan, duration) {
   const scale = width / duration;
-  const most = Math.min(Math.max(width / plan.cuts.length / 5, 0.75), 2);
+  const apart = width / plan.cuts.length;
+  const most = Math.min(Math.max(apart / 5, 0.75), 2);
   for (const [time, pause] of plan.cuts) {
-    const bad = pause < SHORT_PAUSE;
+    const bad = isBad(pause);
+    if (apart < CROWDED && !bad) continue;
     ctx.fillStyle = bad ? colours["cut-bad"] : colours.cut;
-    ctx.globalAlpha = bad ? 1 : 0.45;
+    ctx.globalAlpha = bad && apart >= CROWDED ? 1 : 0.5;
     ctx.fillRect(time * scale - (bad ? most : 1) / 2, 0, bad ? most : 1, height);
   }
   ctx.globalAlpha = 1;

@@ -1,6 +1,6 @@
 // Cuts to work with: one has the focus, is dragged, moved by keys, locked, added and taken away.
 
-import { cutAfter, drawBands, drawCuts, drawCutsFromAfar, drawLabels, firstAfter } from "./cutdraw.js";
+import { cutAfter, isBad, drawBands, drawCuts, drawCutsFromAfar, drawLabels, firstAfter } from "./cutdraw.js";
 import { spanAfter } from "./speech.js";
 import { clockText } from "./texts.js";
 
@@ -8,11 +8,14 @@ const NEAR = 6; // px beside a cut that take hold of it
 const MAGNET = 10; // px around a pause from which a dragged cut goes into it
 const INSET = 0.1; // s that a dragged cut stays away from speech, where the pause is wide enough
 const APART = 0.1; // s that stay of each chunk
+const SAME = 1e-4; // s by which two plans may tell the same cut differently
+const FAR = 0.05; // s in a pixel from which a cut cannot be told from what is around it
+const AROUND = 10; // s shown on either side then
 const STEP = 0.01; // s that a cut is moved by a key; ten times that with Shift
 
 /**
  * @param frame the panel's
- * @param view W1's wave view
+ * @param view the wave view that they are in
  * @param {{edit: (what: object) => Promise<void>, hear: (time: number) => void,
  *   onfocus: () => void}} options
  */
@@ -21,8 +24,8 @@ export function createCuts(frame, view, { edit, hear, onfocus }) {
   let plan = null;
   let speech = new Float64Array(0);
   let focused = -1;
-  let drag = null; // {index, time}
-  let nudge = null; // {index, time}: moved by keys, not yet told to the kernel
+  let drag = null; // {index, from, time}: which cut is moved, from where and to where
+  let nudge = null; // the same, moved by keys and not yet told to the kernel
 
   const held = () => drag ?? nudge;
   const motion = () => ({ dragged: held()?.index ?? -1, moved: held()?.time ?? null });
@@ -47,27 +50,30 @@ export function createCuts(frame, view, { edit, hear, onfocus }) {
       return { index, cursor: "ew-resize" };
     },
     press({ index }, time) {
+      settle();
       focus(index);
-      const offset = plan.cuts[index][0] - time;
-      const begun = time;
+      const from = plan.cuts[index][0];
+      const stop = () => {
+        const moved = drag;
+        drag = null;
+        onfocus();
+        view.redraw();
+        return moved;
+      };
       return {
         move(at, event) {
-          if (!drag && Math.abs(view.x(at) - view.x(begun)) < 3) return; // a click, so far
-          drag = { index, time: placed(at + offset, index, !event.altKey) };
+          if (!drag && Math.abs(view.x(at) - view.x(time)) < 3) return; // a click, so far
+          const now = indexAt(from);
+          if (now < 0) return void stop(); // another plan came, without it
+          drag = { index: now, from, time: placed(at + from - time, now, !event.altKey) };
           onfocus();
           view.redraw();
         },
         end() {
-          const moved = drag;
-          drag = null;
+          const moved = stop();
           if (moved) move(moved);
-          view.redraw();
         },
-        cancel() {
-          drag = null;
-          onfocus();
-          view.redraw();
-        },
+        cancel: stop,
       };
     },
   });
@@ -112,44 +118,76 @@ export function createCuts(frame, view, { edit, hear, onfocus }) {
     return time - plan.cuts[before][0] < plan.cuts[after][0] - time ? before : after;
   }
 
-  function focus(index, { tell = true } = {}) {
+  /** Index of the cut at a time, -1 where there is none. */
+  function indexAt(time) {
+    const near = nearest(time);
+    return near >= 0 && Math.abs(plan.cuts[near][0] - time) < SAME ? near : -1;
+  }
+
+  /** What is being moved, in another plan; null where that does not have it. */
+  function kept(moving) {
+    const index = moving ? indexAt(moving.from) : -1;
+    return index >= 0 ? { ...moving, index } : null;
+  }
+
+  function focus(index) {
     focused = plan && index >= 0 && index < plan.cuts.length ? index : -1;
     onfocus();
     view.redraw();
-    if (focused >= 0 && tell) say(described());
+    if (focused >= 0) say(described());
   }
 
   /** The focused cut in words. */
   function described() {
-    if (!plan?.cuts.length) return t("tune.no_cuts");
-    if (focused < 0) return t(plan.cuts.length > 1 ? "tune.no_focus" : "tune.no_focus_one", { count: plan.cuts.length });
+    if (!plan?.cuts.length) return t("tuner.no_cuts");
+    if (focused < 0) return t(plan.cuts.length > 1 ? "tuner.no_focus" : "tuner.no_focus_one", { count: plan.cuts.length });
     const [time, pause, locked] = held()
       ? [held().time, pauseAt(held().time), 1]
       : plan.cuts[focused];
     return [
-      t("tune.cut_at", { number: focused + 1, count: plan.cuts.length, time: clockText(time, 2) }),
-      pause ? t("tune.cut_pause", { seconds: pause.toFixed(2) }) : t("tune.cut_speech"),
-      ...(locked ? [t("tune.cut_locked")] : []),
+      t("tuner.cut_at", { number: focused + 1, count: plan.cuts.length, time: clockText(time, 2) }),
+      pause ? t("tuner.cut_pause", { seconds: pause.toFixed(2) }) : t("tuner.cut_speech"),
+      ...(locked ? [t("tuner.cut_locked")] : []),
     ].join(" · ");
   }
 
-  const move = ({ index, time }) => edit({ do: "move", index, time });
+  // The kernel is told where the cut was: its plan may be another one by then.
+  const move = ({ index, from, time }) => edit({ do: "move", index, at: from, time });
+  const change = (what) => edit({ do: what, index: focused, at: plan.cuts[focused][0] });
+
+  /** Bring a time into view, near enough to see what is around it. */
+  function approach(time) {
+    const { start, stop } = view.visible;
+    if ((stop - start) / view.width <= FAR) view.reveal(time);
+    else view.show(time - AROUND, time + AROUND);
+  }
 
   /** Go to the cut before or after the focused one, or else the playhead. */
   function step(by) {
-    if (!plan?.cuts.length) return say(t("tune.no_cuts"));
+    if (!plan?.cuts.length) return say(t("tuner.no_cuts"));
     settle();
     const at = cutAfter(plan.cuts, view.playhead + (by > 0 ? 1e-6 : 0));
     const next = focused >= 0 ? focused + by : by > 0 ? at : at - 1;
     const index = Math.min(Math.max(next, 0), plan.cuts.length - 1);
-    view.reveal(plan.cuts[index][0]);
+    approach(plan.cuts[index][0]);
+    return focus(index);
+  }
+
+  /** Go to a cut that may have hit a word, from the last on to the first. */
+  function stepBad(by) {
+    const bad = (plan?.cuts ?? []).flatMap(([, pause], index) => (isBad(pause) ? [index] : []));
+    if (!bad.length) return say(t("tuner.no_bad"));
+    settle();
+    const here = focused >= 0 ? focused : cutAfter(plan.cuts, view.playhead) - (by > 0 ? 1 : 0);
+    const index = by > 0 ? bad.find((at) => at > here) ?? bad[0] : bad.findLast((at) => at < here) ?? bad.at(-1);
+    approach(plan.cuts[index][0]);
     return focus(index);
   }
 
   function nudged(by) {
     if (focused < 0) return say(described());
     const from = nudge?.time ?? plan.cuts[focused][0];
-    nudge = { index: focused, time: placed(from + by, focused, false) };
+    nudge = { index: focused, from: plan.cuts[focused][0], time: placed(from + by, focused, false) };
     view.reveal(nudge.time);
     clearTimeout(settling);
     settling = setTimeout(settle, 350); // a held key is one edit
@@ -169,31 +207,34 @@ export function createCuts(frame, view, { edit, hear, onfocus }) {
   const actions = {
     previous: () => step(-1),
     next: () => step(1),
+    previousBad: () => stepBad(-1),
+    nextBad: () => stepBad(1),
     add: () => edit({ do: "add", time: view.playhead }),
-    remove: () => some(() => edit({ do: "remove", index: focused })),
-    lock: () => some(() => edit({ do: plan.cuts[focused][2] ? "unlock" : "lock", index: focused })),
+    remove: () => some(() => change("remove")),
+    lock: () => some(() => change(plan.cuts[focused][2] ? "unlock" : "lock")),
     hear: () => some(() => hear(held()?.time ?? plan.cuts[focused][0])),
     undo: () => edit({ do: "undo" }).then(() => say(described())),
     redo: () => edit({ do: "redo" }).then(() => say(described())),
   };
 
   function keyed(event) {
-    const command = event.ctrlKey || event.metaKey;
+    const isTyped = event.getModifierState("AltGraph"); // as [ is on many keyboards; it looks like Ctrl+Alt
+    const command = (event.ctrlKey || event.metaKey) && !isTyped;
     if (command && event.key.toLowerCase() === "z") return (event.shiftKey ? actions.redo : actions.undo)(), true;
     if (command && event.key.toLowerCase() === "y") return actions.redo(), true;
     if (command) return false;
-    if (event.altKey) {
+    if (event.altKey && !isTyped) {
       const sign = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!sign) return false;
       nudged(sign * STEP * (event.shiftKey ? 10 : 1));
       return true;
     }
     const action = {
-      "[": "previous", "]": "next", c: "add", k: "lock", h: "hear", Delete: "remove", Backspace: "remove",
+      "[": "previous", "]": "next", "{": "previousBad", "}": "nextBad", c: "add", k: "lock", h: "hear", Delete: "remove", Backspace: "remove",
     }[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return false;
     if (action === "remove" && focused < 0) return false; // a region may have the focus
-    if (event.repeat && action !== "previous" && action !== "next") return true;
+    if (event.repeat && !/^(previous|next)/.test(action)) return true;
     actions[action]();
     return true;
   }
@@ -219,6 +260,8 @@ export function createCuts(frame, view, { edit, hear, onfocus }) {
       const was = plan?.cuts[focused]?.[0];
       plan = next;
       speech = spoken;
+      drag = kept(drag);
+      nudge = kept(nudge);
       if (index !== null) focused = Math.min(index, plan.cuts.length - 1);
       else if (was !== undefined) {
         const near = nearest(was);

@@ -4,7 +4,8 @@
  * Return the files of a drop; folders are walked through, their hidden and silent files left out.
  * @param {DataTransfer} transfer
  * @param {(file: File) => boolean} isRecording by name and type
- * @returns {Promise<{files: File[], leftOut: number, link: string}>}
+ * @returns {Promise<{files: {file: File, name: string}[], leftOut: number, link: string}>} names
+ *   have their folders
  */
 export async function droppedFiles(transfer, isRecording) {
   // A transfer is empty after its event: everything is taken out of it before the first wait.
@@ -14,7 +15,10 @@ export async function droppedFiles(transfer, isRecording) {
     if (item.kind !== "file") continue;
     const entry = item.webkitGetAsEntry?.();
     if (entry?.isDirectory) folders.push(entry);
-    else found.files.push(item.getAsFile());
+    else {
+      const file = item.getAsFile();
+      if (file) found.files.push({ file, name: file.name });
+    }
   }
   for (const folder of folders) sift(await filesWithin(folder), isRecording, found);
   return found;
@@ -22,13 +26,14 @@ export async function droppedFiles(transfer, isRecording) {
 
 /** The same of a folder that was chosen. */
 export function chosenFolder(files, isRecording) {
-  const shown = [...files].filter((file) => !/(^|\/)\./.test(file.webkitRelativePath || file.name));
+  const named = [...files].map((file) => ({ file, name: file.webkitRelativePath || file.name }));
+  const shown = named.filter(({ name }) => !/(^|\/)\./.test(name));
   return sift(shown, isRecording, { files: [], leftOut: 0, link: "" });
 }
 
 function sift(files, isRecording, found) {
-  for (const file of files) {
-    if (isRecording(file)) found.files.push(file);
+  for (const one of files) {
+    if (isRecording(one.file)) found.files.push(one);
     else found.leftOut += 1;
   }
   return found;
@@ -43,7 +48,10 @@ async function filesWithin(folder) {
     for (const entry of some.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }))) {
       if (entry.name.startsWith(".")) continue;
       if (entry.isDirectory) files.push(...(await filesWithin(entry)));
-      else files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+      else {
+        const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+        files.push({ file, name: entry.fullPath.replace(/^\//, "") });
+      }
     }
   }
 }

@@ -241,11 +241,16 @@ export function createGestures(view, { stage, canvas, hover, handles, signal }) 
     view.show(pinch.time - share * span, pinch.time + (1 - share) * span);
   }
 
+  signal.addEventListener("abort", () => {
+    action = null;
+    stopEdging();
+  });
+
   const wheels = { last: 0, ours: false };
   // Whoever scrolls the page over a waveform wants to scroll the page: a turn that began elsewhere
   // goes on there.
   window.addEventListener("wheel", (event) => {
-    if (event.timeStamp - wheels.last > WHEEL_GAP_MS) wheels.ours = stage.contains(event.target);
+    if (event.timeStamp - wheels.last > WHEEL_GAP_MS) wheels.ours = event.composedPath().includes(stage);
     wheels.last = event.timeStamp;
   }, { signal, capture: true, passive: true });
 

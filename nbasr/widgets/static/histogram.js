@@ -22,7 +22,7 @@ export function createHistogram(t) {
       ...counts.map((count, at) => {
         const [from, to] = [edges[at], edges[at + 1]];
         const bar = h("span.nb-bar", {
-          title: t("tune.histogram_bar", { count, from: tidy(from), to: tidy(to) }),
+          title: t("tuner.histogram_bar", { count, from: tidy(from), to: tidy(to) }),
           style: { left: share(from), width: share(to - from), height: `${(100 * count) / most}%` },
         });
         if (!count) bar.classList.add("nb-none");
@@ -32,7 +32,7 @@ export function createHistogram(t) {
     const told = [["min", min], ["target", target], ["max", max]].filter(([, at]) => at > 0);
     marks.replaceChildren(...told.map(([name, at]) => {
       const mark = h("span.nb-mark", { style: { left: share(at) } },
-        h("span", {}, `${t(`tune.mark_${name}`)} ${tidy(at)}`));
+        h("span", {}, `${t(`tuner.mark_${name}`)} ${tidy(at)}`));
       mark.classList.add(`nb-mark-${name}`);
       return mark;
     }));
@@ -45,8 +45,8 @@ export function createHistogram(t) {
 
   function described(edges, counts) {
     const parts = counts.flatMap((count, at) =>
-      count ? [t("tune.histogram_bar", { count, from: tidy(edges[at]), to: tidy(edges[at + 1]) })] : []);
-    return `${t("tune.histogram")}: ${parts.join(", ") || t("tune.none")}`;
+      count ? [t("tuner.histogram_bar", { count, from: tidy(edges[at]), to: tidy(edges[at + 1]) })] : []);
+    return `${t("tuner.histogram")}: ${parts.join(", ") || t("tuner.none")}`;
   }
 
   return { element, show };

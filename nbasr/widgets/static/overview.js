@@ -86,7 +86,7 @@ export function createOverview(view, { height, signal, drawing }) {
       element.classList.toggle("nb-all", stop - start >= view.duration * 0.999);
     },
     placeHead(playhead) {
-      head.style.transform = `translateX(${(playhead / view.duration) * element.clientWidth}px)`;
+      head.style.transform = `translateX(${(playhead / view.duration) * view.width}px)`;
     },
   };
 }

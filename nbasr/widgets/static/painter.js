@@ -99,6 +99,15 @@ export function createPainter(frame, { stage, ruler, canvas, rulerHeight, waveHe
     sizes.disconnect();
     cancelAnimationFrame(pending);
   });
+  /** Another screen has other pixels: draw for them. */
+  function followPixels() {
+    const now = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    now.addEventListener("change", () => {
+      redraw();
+      followPixels();
+    }, { signal, once: true });
+  }
+  followPixels();
   frame.onrestyle(() => {
     colours = null;
     redraw();

@@ -28,6 +28,7 @@ export function createPathField({ t, complete, submit, say, signal }) {
 
   let texts = [];
   let common = "";
+  let shownFor = ""; // what had been typed when they were asked for
   let active = -1;
   let asked = 0;
   let timer = 0;
@@ -55,7 +56,7 @@ export function createPathField({ t, complete, submit, say, signal }) {
       id: `${id}-${number}`, role: "option", "aria-selected": "false", title: text,
       onpointerdown: (event) => event.preventDefault(), // the field keeps the focus
       onclick: () => take(text),
-    }, icon(folder ? "folder" : "volume"), h("span", {}, name));
+    }, icon(folder ? "folder" : "spectrogram"), h("span", {}, name));
   }
 
   function mark(number) {
@@ -69,11 +70,14 @@ export function createPathField({ t, complete, submit, say, signal }) {
   }
 
   async function look() {
+    clearTimeout(timer);
     const typed = input.value;
     const mine = (asked += 1);
     if (!typed || /^https?:/i.test(typed)) return show({ texts: [], common: "", more: false });
-    const found = await complete(typed).catch(() => ({ texts: [], common: "", more: false }));
+    const nothing = { texts: [], common: "", more: false };
+    const found = await complete(typed).catch((error) => (complain(error), nothing));
     if (mine !== asked) return undefined; // typed on meanwhile
+    shownFor = typed;
     const done = found.texts.length === 1 && found.texts[0] === typed;
     show(done ? { texts: [], common: "", more: false } : found);
     if (texts.length) say(t("upload.offers_count", { count: texts.length }));
@@ -131,7 +135,14 @@ export function createPathField({ t, complete, submit, say, signal }) {
       else send();
       return true;
     },
-    Tab: (event) => !event.shiftKey && texts.length > 0 && completed(),
+    Tab(event) {
+      if (event.shiftKey || !texts.length) return false;
+      if (shownFor === input.value) return completed();
+      look().then(() => {
+        if (input.matches(":focus") && !completed()) add.focus();
+      });
+      return true;
+    },
     Escape() {
       const open = texts.length > 0;
       close();
@@ -146,6 +157,7 @@ export function createPathField({ t, complete, submit, say, signal }) {
   input.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(look, PAUSE_MS);
+    mark(-1); // Enter now takes what is typed
     complain(null);
   });
   input.addEventListener("blur", close);

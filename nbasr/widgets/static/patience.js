@@ -12,13 +12,18 @@ export async function askUntilAnswered(ask, patience = PATIENCE_MS) {
   const asked = [];
   for (let wait = patience; ; wait *= 2) {
     asked.push(ask().then((answer) => ({ answer })));
-    let timer;
-    const late = new Promise((go) => (timer = setTimeout(go, wait)));
-    try {
-      const first = await Promise.race([...asked, late]);
-      if (first) return first.answer;
-    } finally {
-      clearTimeout(timer);
-    }
+    const first = await within(wait, ...asked);
+    if (first) return first.answer;
+  }
+}
+
+/** What comes first of some promises, or undefined if none does in so many ms. */
+export async function within(wait, ...promises) {
+  let timer;
+  const late = new Promise((go) => (timer = setTimeout(go, wait)));
+  try {
+    return await Promise.race([...promises, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -9,12 +9,13 @@ const SETTLED_MS = 350; // settings that stand this long are a step that can be 
  * @param {() => void} onrefused called where the kernel says that it cannot be done
  */
 export function createPlanning(frame, onplan, onrefused) {
-  const { link, fail } = frame;
+  const { link, fail, signal } = frame;
   const edits = [];
   let wanted = null; // settings that the kernel has not planned yet
   let settling = 0;
   let unsettled = false;
   let busy = false;
+  let flying = false; // settings are with the kernel
   let version = -1;
 
   async function pump() {
@@ -27,7 +28,8 @@ export function createPlanning(frame, onplan, onrefused) {
         else {
           const asked = wanted;
           wanted = null;
-          await answer(() => link.ask("plan", asked), {});
+          flying = true;
+          await answer(() => link.ask("plan", asked).finally(() => (flying = false)), {});
         }
       }
     } finally {
@@ -72,18 +74,15 @@ export function createPlanning(frame, onplan, onrefused) {
     pump();
   });
 
-  link.on("plan", (content, buffers) => {
-    clearTimeout(settling); // what Python sets now comes after what was set here
-    unsettled = false;
-    wanted = null;
-    take({ data: content, buffers });
-  });
+  link.on("plan", (content, buffers) => take({ data: content, buffers }));
+  for (const kind of ["plan", "edit", "apply_preset"]) link.overhear(kind, (answer) => take(answer));
+  signal.addEventListener("abort", () => clearTimeout(settling));
 
   return {
-    /** Plan by other settings, as soon as the kernel is free. */
-    want(settings) {
+    /** Plan by other settings, as soon as the kernel is free; only what was changed is given. */
+    want(changes) {
       unsettled = true;
-      wanted = { settings, final: false };
+      wanted = { settings: { ...wanted?.settings, ...changes }, final: false };
       clearTimeout(settling);
       settling = setTimeout(() => {
         settle();
@@ -99,13 +98,11 @@ export function createPlanning(frame, onplan, onrefused) {
     take,
     /** Whether there is something that the last plan does not know yet. */
     get pending() {
-      return wanted !== null || edits.length > 0;
+      return wanted !== null || edits.length > 0 || flying;
     },
   };
 }
 
-function doubles(view) {
-  if (!view?.byteLength) return new Float64Array(0);
-  const bytes = view instanceof ArrayBuffer ? new Uint8Array(view) : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-  return new Float64Array(bytes.slice().buffer); // aligned, as doubles want to be
+function doubles(bytes) {
+  return new Float64Array(bytes?.slice().buffer ?? 0); // aligned, as doubles want to be
 }

@@ -42,6 +42,7 @@ export function createPlayer({ samples, sound, signal }) {
   function audible() {
     clearTimeout(page.idle);
     if (!page.context || page.context.state === "closed") {
+      if (typeof AudioContext === "undefined") throw new Error("no AudioContext");
       // Its rate is the samples': each is heard as it is, and slices join without a seam.
       page.context = new AudioContext({ sampleRate: RATE, latencyHint: "interactive" });
     }
@@ -66,10 +67,6 @@ export function createPlayer({ samples, sound, signal }) {
 
   function begin(from) {
     if (signal.aborted) return;
-    if (typeof AudioContext === "undefined") {
-      fail("play.no_audio");
-      return;
-    }
     const start = Math.round(region.start * RATE);
     const stop = Math.min(Math.round(region.stop * RATE), sound.samples);
     const at = Math.max(start, Math.round(from * RATE));
@@ -82,7 +79,14 @@ export function createPlayer({ samples, sound, signal }) {
     }
     position = at / RATE;
     if (scheduled.length > REMEMBERED) scheduled.splice(0, scheduled.length - REMEMBERED);
-    const context = audible();
+    let context;
+    try {
+      context = audible();
+    } catch {
+      emit("state");
+      fail("play.no_audio"); // there is none, or not one more
+      return;
+    }
     page.sounding = player;
     const on = {
       ended() {
@@ -138,9 +142,13 @@ export function createPlayer({ samples, sound, signal }) {
     pause,
     /** Make the audio clock, which takes a tenth of a second the first time; after a first gesture. */
     prepare() {
-      if (signal.aborted || page.context || typeof AudioContext === "undefined") return;
-      audible();
-      end();
+      if (signal.aborted || page.context) return;
+      try {
+        audible();
+        end();
+      } catch {
+        // Told when something is to be played.
+      }
     },
     seek(to) {
       const wanted = Math.min(Math.max(to, 0), sound.duration);

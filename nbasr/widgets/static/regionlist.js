@@ -4,15 +4,19 @@ import { clockField } from "./clockfield.js";
 import { button, h } from "./dom.js";
 
 const MOST = 300; // rows; of more regions those that are seen are listed
+const SETTLED_MS = 100; // a view that still moves makes no rows
 
 /**
  * @param {{focus: (id: number|null, by: string) => void, play: (region) => void,
- *   remove: (id: number) => void, change: (id: number, values: object) => void}} actions
+ *   visit: (region) => void, remove: (id: number) => void,
+ *   rename: (id: number, label: string) => void,
+ *   move: (id: number, part: "start"|"stop", to: number) => void}} actions
  */
 export function createRegionList(frame, view, actions) {
   const { t } = frame;
   let regions = [];
   let focused = null;
+  let settling = 0;
   let lines = new Map(); // id → what its row shows
   const body = h("tbody");
   const note = h("div.nb-dim", { hidden: true });
@@ -33,7 +37,7 @@ export function createRegionList(frame, view, actions) {
     const number = h("td.nb-dim.nb-time");
     const label = h("input.nb-input", {
       type: "text", value: region.label, placeholder: t("wave.label_hint"), spellcheck: "false",
-      onchange: () => actions.change(made.region.id, { label: label.value.trim() }),
+      onchange: () => actions.rename(made.region.id, label.value.trim()),
       onkeydown: (event) => {
         if (event.key !== "Enter" && event.key !== "Escape") return;
         if (event.key === "Escape") label.value = made.region.label;
@@ -43,11 +47,11 @@ export function createRegionList(frame, view, actions) {
     });
     const start = clockField({
       label: "", value: region.start, most: view.duration, t,
-      onchange: (to) => actions.change(made.region.id, { start: Math.min(to, made.region.stop - 0.01) }),
+      onchange: (to) => actions.move(made.region.id, "start", to),
     });
     const stop = clockField({
       label: "", value: region.stop, most: view.duration, t,
-      onchange: (to) => actions.change(made.region.id, { stop: Math.max(to, made.region.start + 0.01) }),
+      onchange: (to) => actions.move(made.region.id, "stop", to),
     });
     const length = h("td.nb-time.nb-dim.nb-number-cell");
     const play = button({ label: "", icon: "play", onclick: () => actions.play(made.region) });
@@ -55,23 +59,16 @@ export function createRegionList(frame, view, actions) {
     const row = h("tr", {}, number, h("td", {}, label), h("td", {}, start.element), h("td", {}, stop.element), length,
       h("td.nb-actions", {}, play, remove));
     row.addEventListener("focusin", () => actions.focus(made.region.id, "list"));
-    row.addEventListener("click", (event) => event.target.closest("button, input") || visit(made.region));
+    row.addEventListener("click", (event) => event.target.closest("button, input") || actions.visit(made.region));
     Object.assign(made, { row, number, label, start, stop, length, play, remove });
     return made;
-  }
-
-  function visit(region) {
-    actions.focus(region.id, "list");
-    view.select(region.start, region.stop, "region");
-    view.seek(region.start);
-    view.reveal(region.start);
   }
 
   function fill(made, region, index) {
     made.region = region;
     const name = region.label || t("wave.region_number", { number: index + 1 });
     made.number.textContent = index + 1;
-    if (document.activeElement !== made.label) made.label.value = region.label;
+    if (!made.label.matches(":focus")) made.label.value = region.label;
     made.start.value = region.start;
     made.stop.value = region.stop;
     made.length.textContent = t("wave.length", { seconds: (region.stop - region.start).toFixed(2) });
@@ -99,7 +96,9 @@ export function createRegionList(frame, view, actions) {
       fill(made, region, regions.indexOf(region));
       kept.set(region.id, made);
     }
+    const lost = [...lines].some(([id, made]) => !kept.has(id) && made.row.matches(":focus-within"));
     for (const [id, made] of lines) if (!kept.has(id)) made.row.remove();
+    if (lost) view.focus(); // the next key would be the notebook's: D D deletes the cell
     lines = kept;
     // Rows that are in their place stay there: moving one would take the focus from it.
     shown.forEach((region, at) => {
@@ -112,7 +111,11 @@ export function createRegionList(frame, view, actions) {
     note.textContent = note.hidden ? "" : t("wave.regions_seen", { shown: shown.length, all: regions.length });
   }
 
-  view.on("visible", () => regions.length > MOST && render());
+  view.on("visible", () => {
+    clearTimeout(settling);
+    if (regions.length > MOST) settling = setTimeout(render, SETTLED_MS);
+  });
+  frame.signal.addEventListener("abort", () => clearTimeout(settling));
 
   return {
     element,
@@ -122,9 +125,13 @@ export function createRegionList(frame, view, actions) {
       render();
     },
     /** Follow a region that is being dragged. */
-    update(region) {
+    update(region, index) {
       const made = lines.get(region.id);
-      if (made) fill(made, region, [...lines.keys()].indexOf(region.id));
+      if (made) fill(made, region, index);
+    },
+    /** Put the focus on the button that takes a region away. */
+    removeNext(id) {
+      lines.get(id)?.remove.focus();
     },
     mark(id, reveal) {
       focused = id;

@@ -29,8 +29,10 @@ export function createRegions(frame, { model }, view, player) {
   const list = createRegionList(frame, view, {
     focus: (id, by) => focus(id, by),
     play: (region) => player.play({ start: region.start, stop: region.stop }),
+    visit,
     remove,
-    change: (id, values) => commit(regions.map((region) => (region.id === id ? { ...region, ...values } : region))),
+    rename: (id, label) => change(id, (region) => ({ ...region, label })),
+    move: (id, part, to) => change(id, (region) => moved(region, part, to)),
   });
 
   const plain = () => regions.map(({ start, stop, label }) => ({ start, stop, label }));
@@ -52,6 +54,20 @@ export function createRegions(frame, { model }, view, player) {
     undone.on = [];
     put(next);
     send();
+  }
+
+  function change(id, changed) {
+    if (!find(id)) return; // a field of a region that Python has just taken away
+    commit(regions.map((region) => (region.id === id ? changed(region) : region)));
+  }
+
+  /** A region with an edge, or the whole of it, elsewhere: inside the recording, and never empty. */
+  function moved(region, part, to) {
+    const { start, stop } = region;
+    if (part === "start") return { ...region, start: Math.max(0, Math.min(to, stop - SHORTEST)) };
+    if (part === "stop") return { ...region, stop: Math.min(view.duration, Math.max(to, start + SHORTEST)) };
+    const from = Math.max(0, Math.min(to, view.duration - (stop - start)));
+    return { ...region, start: from, stop: Math.min(from + stop - start, view.duration) };
   }
 
   function send() {
@@ -86,9 +102,10 @@ export function createRegions(frame, { model }, view, player) {
     if (!region) return;
     const at = regions.indexOf(region);
     const name = named(region);
+    const inList = list.element.matches(":focus-within");
     commit(regions.filter((other) => other !== region));
     const next = regions[Math.min(at, regions.length - 1)];
-    if (list.element.contains(document.activeElement) && next) focus(next.id, "list");
+    if (inList && next) list.removeNext(next.id);
     else view.focus();
     frame.say(t("wave.region_removed", { name }));
   }
@@ -144,19 +161,21 @@ export function createRegions(frame, { model }, view, player) {
       const region = find(hit.id);
       const grip = time - (hit.part === "stop" ? region.stop : region.start);
       const from = view.x(time);
-      let moved = false;
+      let dragged = false;
       focus(region.id);
       return {
         move(now, event) {
-          if (!moved && Math.abs(view.x(now) - from) < DRAG) return;
-          moved = true;
-          const changed = dragged(region, hit.part, now - grip, event);
+          if (!dragged && Math.abs(view.x(now) - from) < DRAG) return;
+          dragged = true;
+          // Edges stop where pauses begin and end; its own edges are no places to stop at.
+          const to = view.snap(now - grip, event, 8, [region.start, region.stop]);
+          const changed = moved(region, hit.part, to);
           regions = before.map((other) => (other.id === region.id ? changed : other));
-          list.update(changed);
+          list.update(changed, before.indexOf(region));
           view.redraw();
         },
         end() {
-          if (!moved) return visit(region);
+          if (!dragged) return visit(region);
           const after = regions;
           regions = before;
           commit(after);
@@ -171,18 +190,6 @@ export function createRegions(frame, { model }, view, player) {
     },
   });
 
-  /** What dragging makes of a region; edges stop where pauses begin and end. */
-  function dragged(region, part, time, event) {
-    const { start, stop } = region;
-    // Its own edges are no places to stop at.
-    const snapped = (at) => view.snap(at, event, 8, [start, stop]);
-    if (part === "start") return { ...region, start: Math.min(Math.max(snapped(time), 0), stop - SHORTEST) };
-    if (part === "stop") return { ...region, stop: Math.max(Math.min(snapped(time), view.duration), start + SHORTEST) };
-    const length = stop - start;
-    const from = Math.min(Math.max(snapped(time), 0), view.duration - length);
-    return { ...region, start: from, stop: from + length };
-  }
-
   model.on("change:regions", take);
   signal.addEventListener("abort", () => model.off("change:regions", take));
 
@@ -190,9 +197,15 @@ export function createRegions(frame, { model }, view, player) {
     const given = model.get("regions") ?? [];
     if (JSON.stringify(given) === JSON.stringify(plain())) return;
     const old = [...regions];
-    put(given.map(({ start, stop, label }) => {
-      const at = old.findIndex((one) => one.start === start && one.stop === stop && one.label === label);
-      return at < 0 ? { id: (ids += 1), start, stop, label } : old.splice(at, 1)[0];
+    const known = (one, least) => {
+      const at = old.findIndex((other) => ["start", "stop", "label"].filter((key) => one[key] === other[key]).length >= least);
+      return at < 0 ? null : old.splice(at, 1)[0].id;
+    };
+    // One that has changed in one thing is still the same: somebody may be typing its name.
+    const same = given.map((one) => known(one, 3));
+    put(given.map(({ start, stop, label }, at) => {
+      const id = same[at] ?? known({ start, stop, label }, 2) ?? (ids += 1);
+      return { id, start, stop, label };
     }));
   }
   take();

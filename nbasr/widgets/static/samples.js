@@ -1,7 +1,7 @@
 // Samples of a recording, fetched from the kernel in windows as they are needed, kept for a while.
 
 import { createRecent, pageWide } from "./pagewide.js";
-import { askUntilAnswered } from "./patience.js";
+import { askUntilAnswered, within } from "./patience.js";
 
 /** Samples in a window: 16 s, 512 kB. */
 export const SAMPLES_WINDOW = 2 ** 18;
@@ -15,7 +15,7 @@ const MOST_BYTES = 64e6; // of all recordings of the page
  * @returns {{read: (first: number, count: number) => Promise<Int16Array>,
  *   peek: (first: number, count: number) => Int16Array|null}}
  */
-export function createSamples(link, sound, { patience } = {}) {
+export function createSamples(link, sound, { patience = 10000 } = {}) {
   const { windows, coming } = pageWide("samples", () => ({
     windows: createRecent(MOST_BYTES, (window) => window.byteLength),
     coming: new Map(),
@@ -51,15 +51,14 @@ export function createSamples(link, sound, { patience } = {}) {
       if (kept) return kept;
       const others = coming.get(key);
       if (!others) return ask(index);
-      try {
-        return await others;
-      } catch (error) {
-        if (error.name !== "AbortError") throw error; // the panel that had asked is gone: ask anew
-      }
+      // Another panel has asked; it may be gone meanwhile, or its kernel: then we ask ourselves.
+      const found = await within(patience, others.catch(() => null));
+      if (found) return found;
+      if (coming.get(key) === others) return ask(index);
     }
   }
 
-  function within(first, count) {
+  function bounds(first, count) {
     const start = Math.max(0, Math.min(Math.round(first), sound.samples));
     return [start, Math.max(start, Math.min(Math.round(first + count), sound.samples))];
   }
@@ -81,7 +80,7 @@ export function createSamples(link, sound, { patience } = {}) {
   return {
     /** Return samples, fetched if need be; what lies outside the recording is left out. */
     async read(first, count) {
-      const [start, stop] = within(first, count);
+      const [start, stop] = bounds(first, count);
       if (start === stop) return new Int16Array(0);
       const from = Math.floor(start / SAMPLES_WINDOW);
       const indexes = Array.from(
@@ -93,7 +92,7 @@ export function createSamples(link, sound, { patience } = {}) {
     },
     /** Return samples if all are here already, else null. */
     peek(first, count) {
-      const [start, stop] = within(first, count);
+      const [start, stop] = bounds(first, count);
       return joined(start, stop, (index) => windows.get(keyOf(index)));
     },
   };

@@ -2,24 +2,27 @@
 
 import { button, h } from "./dom.js";
 import { clockField } from "./clockfield.js";
+import { zoomToSelection } from "./wavekeys.js";
 
 /**
- * @param {{play: () => void, mark?: () => void}} actions `mark` makes the selection a region
+ * @param {{play: () => void, mark?: () => void, hint: string}} options `mark` makes the selection a
+ *   region; `hint` is shown while nothing is selected
  * @returns {{element: HTMLElement}}
  */
-export function createSelectionBar(frame, view, { play, mark = null }) {
+export function createSelectionBar(frame, view, { play, mark = null, hint: told }) {
   const { t } = frame;
-  const hint = h("span.nb-dim.nb-hint", {}, t("wave.select_hint"));
+  const hint = h("span.nb-dim.nb-hint", {}, told);
+  const { shortest, duration } = view;
   const start = clockField({
-    label: t("wave.selection_start"), value: 0, most: view.duration, t,
-    onchange: (to) => view.selection && view.select(to, Math.max(view.selection.stop, to + view.shortest), "field"),
+    label: t("wave.selection_start"), value: 0, most: duration - shortest, t,
+    onchange: (to) => view.selection && view.select(to, Math.max(view.selection.stop, to + shortest), "field"),
   });
   const stop = clockField({
-    label: t("wave.selection_stop"), value: 0, most: view.duration, t,
-    onchange: (to) => view.selection && view.select(Math.min(view.selection.start, to - view.shortest), to, "field"),
+    label: t("wave.selection_stop"), value: 0, least: shortest, most: duration, t,
+    onchange: (to) => view.selection && view.select(Math.min(view.selection.start, to - shortest), to, "field"),
   });
   const length = h("span.nb-time.nb-dim");
-  const zoom = button({ label: t("wave.zoom_selection"), icon: "zoomin", keys: "Z", onclick: zoomIn });
+  const zoom = button({ label: t("wave.zoom_selection"), icon: "zoomin", keys: "Z", onclick: () => zoomToSelection(view) });
   const clear = button({ label: t("wave.clear"), icon: "close", keys: "Esc", onclick: clearIt });
   const region = mark && button({ label: t("wave.mark"), icon: "plus", keys: "R", showLabel: true, onclick: mark });
   const playIt = button({ label: t("play.selection"), icon: "play", keys: "Enter", onclick: play });
@@ -28,11 +31,6 @@ export function createSelectionBar(frame, view, { play, mark = null }) {
     playIt, zoom, region, clear);
   const element = h("div.nb-row.nb-selection", { role: "group", "aria-label": t("wave.selection") }, hint, some);
 
-  function zoomIn() {
-    const { start: from, stop: to } = view.selection;
-    view.show(from - 0.05 * (to - from), to + 0.05 * (to - from));
-  }
-
   function clearIt() {
     view.select(null);
     view.focus();
@@ -40,8 +38,10 @@ export function createSelectionBar(frame, view, { play, mark = null }) {
 
   function update() {
     const { selection } = view;
+    const lost = selection === null && some.matches(":focus-within");
     hint.hidden = selection !== null;
     some.hidden = selection === null;
+    if (lost) view.focus(); // the next key would be the notebook's: D D deletes the cell
     if (!selection) return;
     start.value = selection.start;
     stop.value = selection.stop;

@@ -1,14 +1,19 @@
 // Sends a file to the kernel in slices that are acknowledged; goes back where one was lost.
 
 import { crc32 } from "./crc.js";
+import { askUntilAnswered } from "./patience.js";
 
 const SLICE = 4 * 1024 * 1024; // a websocket message of Jupyter's takes 10 MiB at most
 const PATIENCE_MS = 4000; // without an answer for so long, slices may have been lost
 
-/** What a file of the browser gives to a sender. */
-export function fileSource(file) {
+/**
+ * What a file of the browser gives to a sender.
+ * @param {File} file
+ * @param {string} name with its folders, where it came in one: they tell two of one name apart
+ */
+export function fileSource(file, name = file.name) {
   return {
-    name: file.name,
+    name,
     size: file.size,
     modified: file.lastModified,
     kind: "file",
@@ -53,6 +58,16 @@ export async function sendSource(link, { row, source, offset, sum, slots, onprog
     received = next = there;
   };
 
+  // Not always what is sent next: another page may send the same file.
+  const sumUpTo = async (end) => {
+    while (summed < end) {
+      const bytes = await source.read(summed, Math.min(SLICE, end - summed));
+      signal.throwIfAborted();
+      sum = crc32(bytes, sum);
+      summed += bytes.length;
+    }
+  };
+
   const launch = (at, bytes) => {
     const mine = round;
     flying += 1;
@@ -76,12 +91,17 @@ export async function sendSource(link, { row, source, offset, sum, slots, onprog
   for (;;) {
     signal.throwIfAborted();
     if (failure) throw failure;
-    if (source.ended && received === source.size) return sum;
+    if (source.ended && received === source.size) {
+      await sumUpTo(source.size);
+      return sum;
+    }
     if (next < source.size && flying < slots()) {
       const at = next;
       const mine = round;
       const bytes = await source.read(at, Math.min(SLICE, source.size - at));
       if (mine !== round || signal.aborted) continue;
+      await sumUpTo(at);
+      if (mine !== round) continue;
       if (at + bytes.length > summed) {
         sum = crc32(bytes.subarray(summed - at), sum);
         summed = at + bytes.length;
@@ -94,7 +114,7 @@ export async function sendSource(link, { row, source, offset, sum, slots, onprog
     await stirred();
     if (flying > 0 && performance.now() - heard >= PATIENCE_MS) {
       onprogress(received, true);
-      const { data } = await askUntilAnswered(link, "where", { row }, signal);
+      const { data } = await askSurely(link, "where", { row }, signal);
       if (data.state !== "sending") throw Object.assign(new Error(data.state), { settled: true });
       goOnFrom(data.received);
       onprogress(received, false);
@@ -112,14 +132,12 @@ export async function sumBefore(source, end, signal) {
   return sum;
 }
 
-/** Ask, and ask again when the question or its answer may have been lost. */
-export async function askUntilAnswered(link, kind, values, signal) {
-  for (;;) {
-    let timer = 0;
-    const patience = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
-    const answer = await Promise.race([link.ask(kind, values, { aside: true }), patience]);
-    clearTimeout(timer);
+/** Ask what may be asked twice: again when the question or its answer may have been lost. */
+export async function askSurely(link, kind, values, signal) {
+  const answer = await askUntilAnswered(() => {
     signal.throwIfAborted();
-    if (answer) return answer;
-  }
+    return link.ask(kind, values, { aside: true });
+  }, PATIENCE_MS);
+  signal.throwIfAborted();
+  return answer;
 }

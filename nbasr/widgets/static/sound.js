@@ -1,6 +1,8 @@
 // A recording in the browser: peaks and levels, sent once and shared by all panels of the page.
 
+import { bytesOf } from "./link.js";
 import { pageWide } from "./pagewide.js";
+import { askUntilAnswered } from "./patience.js";
 import { createPyramid } from "./pyramid.js";
 
 const FRAME = 160; // samples in a frame of levels
@@ -9,10 +11,10 @@ const LOWEST_DB = -100;
 
 /**
  * Return the sound of a panel's recording.
- * @returns {Promise<{name: string, fingerprint: string, duration: number, samples: number,
+ * @returns {Promise<{fingerprint: string, duration: number, samples: number,
  *   peak: number, pyramid, levels: Uint8Array, frameSeconds: number, floorNodes: Float32Array,
  *   excess: Float32Array, power: (first: number, last: number) => number, autoAboveDb: number,
- *   noiseFloorDb: number, loudDb: number, problems: string[]}>}
+ *   noiseFloorDb: number, loudDb: number}>}
  */
 export async function loadSound(frame, context) {
   const { get, bytes } = await sent(frame, context);
@@ -24,16 +26,22 @@ export async function loadSound(frame, context) {
   return sound;
 }
 
-/** What the kernel sent: through the shared model, or asked for where the host knows no models. */
-async function sent(frame, { model, host }) {
-  const reference = model.get("sound");
-  const found = host?.getModel
-    ? await host.getModel(reference)
-    : await model.widget_manager?.get_model?.(reference.replace(/^anywidget:/, ""));
-  if (found) return { get: (name) => found.get(name), bytes: (name) => asBytes(found.get(name)) };
-  const { data, buffers } = await frame.link.ask("sound");
+/** What the kernel sent: through the shared model, or asked for where the host has none to give. */
+async function sent(frame, context) {
+  const found = await sharedModel(context).catch(() => null);
+  if (found?.get("fingerprint")) {
+    return { get: (name) => found.get(name), bytes: (name) => bytesOf(found.get(name)) };
+  }
+  const { data, buffers } = await askUntilAnswered(() => frame.link.ask("sound"));
   const parts = { peaks: buffers[0], levels: buffers[1], floor_nodes: buffers[2] };
-  return { get: (name) => data[name], bytes: (name) => asBytes(parts[name]) };
+  return { get: (name) => data[name], bytes: (name) => parts[name] };
+}
+
+/** The model of `Sound`; hosts differ in how, and in whether, one panel can see another's model. */
+async function sharedModel({ model, host }) {
+  const reference = model.get("sound");
+  if (host?.getModel) return host.getModel(reference);
+  return model.widget_manager?.get_model?.(reference.replace(/^anywidget:/, ""));
 }
 
 /**
@@ -50,7 +58,6 @@ export function createSound(get, bytes) {
   const sums = powerSums(levels);
   let excess = null;
   return {
-    name: get("name"),
     fingerprint: get("fingerprint"),
     duration: get("duration"),
     samples,
@@ -73,7 +80,6 @@ export function createSound(get, bytes) {
     autoAboveDb: get("auto_above_db"),
     noiseFloorDb: get("noise_floor_db"),
     loudDb: get("loud_db"),
-    problems: [...get("problems")],
   };
 }
 
@@ -108,9 +114,4 @@ function excessOf(levels, nodes) {
     for (let frame = first; frame < end; frame += 1) above[frame] = decibels[levels[frame]] - floor;
   }
   return above;
-}
-
-function asBytes(view) {
-  if (view instanceof ArrayBuffer) return new Uint8Array(view);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

@@ -46,6 +46,7 @@ export function createSpectrogram(frame, sound, view, { height = 96 } = {}) {
 
   function toggle(is = !strip.visible) {
     strip.visible = is;
+    if (!is) wanted = []; // what nobody sees is not asked for
     failed.clear(); // somebody who asks again means it
     toggler.setAttribute("aria-pressed", String(is));
     frame.say(t(is ? "mel.shown" : "mel.hidden"));

@@ -33,7 +33,7 @@ export function clockText(seconds, digits = 1) {
 
 /** Seconds that somebody typed: 12.5, 1:02.5 or 1:02:03; NaN if it is none. */
 export function parseClock(text) {
-  const parts = text.trim().split(":");
+  const parts = text.trim().split(/[:：]/); // a Chinese keyboard writes the wide one
   if (parts.length > 3 || parts.some((part) => !/^\d+(\.\d*)?$|^\.\d+$/.test(part.trim()))) {
     return NaN;
   }

@@ -38,10 +38,25 @@ function isDark(element) {
   const hosts = document.body.dataset;
   if (hosts.jpThemeLight !== undefined) return hosts.jpThemeLight === "false";
   if (hosts.vscodeThemeKind !== undefined) return /dark|high-contrast$/.test(hosts.vscodeThemeKind);
-  for (let at = element.parentElement; at; at = at.parentElement) {
-    const found = getComputedStyle(at).backgroundColor.match(/[\d.]+/g)?.map(Number);
-    if (!found || found[3] === 0) continue;
-    return 0.299 * found[0] + 0.587 * found[1] + 0.114 * found[2] < 128;
+  for (let at = above(element); at; at = above(at)) {
+    const [red, green, blue, alpha = 1] = channels(getComputedStyle(at).backgroundColor);
+    if (alpha < 0.5) continue;
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 128;
   }
   return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+/** What an element stands in, out of a shadow tree too: some hosts put each panel into one. */
+function above(element) {
+  return element.parentElement ?? element.getRootNode().host;
+}
+
+/** Red, green, blue in 0..255 and alpha in 0..1 of a colour, whatever space it is told in. */
+function channels(colour) {
+  if (colour.startsWith("rgb")) return colour.match(/[\d.]+/g).map(Number);
+  const ctx = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+  ctx.fillStyle = colour;
+  ctx.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha] = ctx.getImageData(0, 0, 1, 1).data;
+  return [red, green, blue, alpha / 255];
 }

@@ -6,6 +6,7 @@ import { clockText, parseClock } from "./texts.js";
 const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 const SKIP = 5; // s
 const BEFORE = 0.1; // of the screen is left of the playhead after a page was turned
+const NEARLY = 0.05; // s before its end in which a selection counts as played
 const SETTLED_MS = 200; // a selection that stands this long is what the loop goes on with
 
 /**
@@ -21,6 +22,7 @@ const SETTLED_MS = 200; // a selection that stands this long is what the loop go
 export function createTransport(frame, sound, player, view) {
   const { t, signal } = frame;
   let loop = false;
+  let fresh = false; // whether something was selected after the playhead was last put somewhere
   let follow = true;
   let shown = true; // whether the panel is on the screen
   let frameAsked = 0;
@@ -81,7 +83,13 @@ export function createTransport(frame, sound, player, view) {
   function toggle() {
     if (player.playing) player.pause();
     else if (loop) playLoop(player.time());
+    else if (fresh && view.selection) goOn(view.selection, player.time());
     else player.play();
+  }
+
+  /** Play what was selected, from where it was paused if that is inside. */
+  function goOn({ start, stop }, at) {
+    player.play({ start, stop, at: at > start && at < stop - NEARLY ? at : start });
   }
 
   function playSelection() {
@@ -171,9 +179,14 @@ export function createTransport(frame, sound, player, view) {
     waiting.hidden = !player.waiting;
     speed.control.value = String(player.speed);
     volume.setAttribute("aria-valuetext", percent(player.volume));
-    selected.disabled = !view.selection;
+    ableSelected();
     show();
     run();
+  }
+
+  function ableSelected() {
+    if (!view.selection && selected.matches(":focus")) view.focus(); // a disabled button loses it to the page
+    selected.disabled = !view.selection;
   }
 
   /** Move the playhead, turn the page if it has left it, tell the time. */
@@ -223,9 +236,13 @@ export function createTransport(frame, sound, player, view) {
 
   player.on("state", update);
   player.on("problem", (error) => frame.fail(error.key ? new Error(t(error.key)) : error));
-  view.on("seek", (time) => player.seek(time));
+  view.on("seek", (time) => {
+    fresh = false;
+    player.seek(time);
+  });
   view.on("selection", () => {
-    selected.disabled = !view.selection;
+    fresh = true;
+    ableSelected();
     clearTimeout(settling);
     if (!player.playing || !loop) return;
     settling = setTimeout(() => player.playing && loop && playLoop(player.time()), SETTLED_MS);
@@ -243,6 +260,7 @@ export function createTransport(frame, sound, player, view) {
   };
   function keys(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.key === "Enter" && event.shiftKey) return false; // runs the cell
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return false;
     if (!event.repeat || event.key === "<" || event.key === ">") action();

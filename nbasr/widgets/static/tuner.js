@@ -19,7 +19,7 @@ const TOLD_MS = 900; // a plan that stands this long is told to screen readers
 
 async function show(frame, context) {
   const { t, link, guard, body, signal } = frame;
-  const wave = await createWavePanel(frame, context, { regions: false });
+  const wave = await createWavePanel(frame, context, { regions: false, hint: t("tuner.hint") });
   const { sound, view, player } = wave;
   let plan = null;
   let settings = null; // as the form has them
@@ -27,11 +27,11 @@ async function show(frame, context) {
   // -- Parts ------------------------------------------------------------------------------------
 
   const planning = createPlanning(frame, guard(take), guard(restore));
-  const form = createTunerForm(frame, sound, (next) => {
+  const form = createTunerForm(frame, sound, (next, changes) => {
     settings = next;
-    presets.leave();
+    presets.follow(next);
     shade();
-    planning.want(next);
+    planning.want(changes);
   });
   const presets = createPresets(frame, (answer) => planning.take(answer));
   const levels = createLevelStrip(frame, view, sound, (mode, value) => form.setThreshold(mode, value));
@@ -41,7 +41,7 @@ async function show(frame, context) {
     onfocus: () => bar.show(plan),
   });
   const bar = createCutBar(frame, cuts);
-  const figures = createFigures(frame, sound);
+  const figures = createFigures(frame, sound, { review: () => cuts.actions.nextBad() });
   const model = createModelChoice(frame, context.model);
   const results = createResults(frame, {
     play: ({ start, stop }) => player.play({ start, stop }),
@@ -61,15 +61,19 @@ async function show(frame, context) {
   });
   const code = createCopyCode(frame);
   const tryChunk = button({
-    label: t("tune.transcribe_this"), icon: "text", showLabel: true, keys: "T", onclick: transcribeChunk,
+    label: t("tuner.transcribe_this"), icon: "text", showLabel: true, keys: "T", onclick: transcribeChunk,
   });
   const trySelection = button({
-    label: t("tune.transcribe_selection"), icon: "selection", showLabel: true, keys: "Shift+T", onclick: transcribeSelection,
+    label: t("tuner.transcribe_selection"), icon: "selection", showLabel: true, keys: "Shift+T", onclick: transcribeSelection,
+  });
+  const tryAll = button({
+    label: t("tuner.transcribe_all"), icon: "text", showLabel: true,
+    onclick: () => results.transcribe({ start: 0, stop: sound.duration }),
   });
   const reset = button({
-    label: t("tune.reset"), showLabel: true, onclick: () => planning.edit({ do: "reset" }),
+    label: t("tuner.reset"), showLabel: true, onclick: () => planning.edit({ do: "reset" }),
   });
-  reset.title = t("tune.reset_hint");
+  reset.title = t("tuner.reset_hint");
 
   // -- From settings to what is seen ------------------------------------------------------------
 
@@ -95,6 +99,7 @@ async function show(frame, context) {
     figures.show(plan);
     table.show(chunksOf(plan), plan);
     results.rename();
+    if (reset.matches(":focus")) view.focus(); // it may go
     reset.hidden = !plan.edited && !plan.cuts.some((cut) => cut[2]);
     follow();
     settled();
@@ -105,6 +110,7 @@ async function show(frame, context) {
     if (!plan) return;
     settings = plan.settings;
     form.show(settings, plan);
+    presets.follow(settings);
     draw(plan.speech);
   }
 
@@ -125,11 +131,12 @@ async function show(frame, context) {
   const chunkOf = (index) => ({ start: plan.chunks[2 * index], stop: plan.chunks[2 * index + 1], index });
 
   function named({ start, stop }) {
+    if (start <= 0 && stop >= sound.duration) return t("tuner.named_whole");
     const index = cuts.chunkAt((start + stop) / 2);
-    if (index < 0) return t("tune.named_stretch");
+    if (index < 0) return t("tuner.named_stretch");
     const chunk = chunkOf(index);
     const is = Math.abs(chunk.start - start) < 1e-3 && Math.abs(chunk.stop - stop) < 1e-3;
-    return is ? t("tune.named_chunk", { number: index + 1 }) : t("tune.named_stretch");
+    return is ? t("tuner.named_chunk", { number: index + 1 }) : t("tuner.named_stretch");
   }
 
   function reach({ start, stop }) {
@@ -146,20 +153,26 @@ async function show(frame, context) {
     if (at === here) return;
     here = at;
     tryChunk.disabled = at < 0;
-    const label = at < 0 ? t("tune.transcribe_this") : t("tune.transcribe_here", { number: at + 1 });
+    const label = at < 0 ? t("tuner.transcribe_this") : t("tuner.transcribe_here", { number: at + 1 });
     tryChunk.querySelector("span").textContent = label;
     tryChunk.title = `${label} (T)`;
+  }
+
+  function playChunk() {
+    const index = cuts.chunkAt(view.playhead);
+    if (index >= 0) player.play(chunkOf(index));
+    else frame.fail(t("tuner.no_chunks"));
   }
 
   function transcribeChunk() {
     const index = cuts.chunkAt(view.playhead);
     if (index >= 0) results.transcribe(chunkOf(index));
-    else frame.fail(t("tune.no_chunks"));
+    else frame.fail(t("tuner.no_chunks"));
   }
 
   function transcribeSelection() {
     if (view.selection) results.transcribe({ ...view.selection });
-    else frame.fail(t("tune.no_selection"));
+    else frame.fail(t("tuner.no_selection"));
   }
 
   // -- Keys, descriptions, layout ---------------------------------------------------------------
@@ -171,6 +184,7 @@ async function show(frame, context) {
       else transcribeChunk();
       return true;
     }
+    if (letter === "p" && !event.ctrlKey && !event.metaKey && !event.altKey) return playChunk(), true;
     return cuts.keyed(event);
   });
   form.element.addEventListener("keydown", (event) => {
@@ -181,21 +195,19 @@ async function show(frame, context) {
     if (cuts.doubleClicked(event)) event.stopImmediatePropagation();
   }, { signal, capture: true });
   view.addHelp([
-    ["[ ]", t("tune.help_cuts")], ["C", t("tune.add_cut")], ["Delete", t("tune.remove_cut")],
-    ["K", t("tune.lock_cut")], ["H", t("tune.hear_cut_hint")], ["Alt+← →", t("tune.move_cut")],
-    ["Ctrl+Z", t("tune.undo")], ["Ctrl+Y", t("tune.redo")],
-    ["T", t("tune.transcribe_this")], ["Shift+T", t("tune.transcribe_selection")],
-    [t("tune.key_drag"), t("tune.help_drag")], [t("tune.key_double"), t("tune.help_double")],
+    ["[ ]", t("tuner.help_cuts")], ["{ }", t("tuner.help_bad")], ["P", t("tuner.play_here")],
+    ["C", t("tuner.add_cut")], ["Delete", t("tuner.remove_cut")],
+    ["K", t("tuner.lock_cut")], ["H", t("tuner.hear_cut_hint")], ["Alt+← →", t("tuner.move_cut")],
+    ["Ctrl+Z", t("tuner.undo")], ["Ctrl+Y", t("tuner.redo")],
+    ["T", t("tuner.transcribe_this")], ["Shift+T", t("tuner.transcribe_selection")],
+    [t("tuner.key_drag"), t("tuner.help_drag")], [t("tuner.key_drag"), t("tuner.levels_hint")],
+    [t("tuner.key_double"), t("tuner.help_double")],
   ]);
-  view.addDescription(() => (plan ? `${t("tune.described", { chunks: figures.told() })} ${cuts.described()}.` : ""));
-  view.addLayer({ z: 1, draw: follow });
+  view.addDescription(() => (plan ? `${t("tuner.described", { chunks: figures.told() })} ${cuts.described()}.` : ""));
+  view.on("playhead", follow);
   view.on("selection", () => (trySelection.disabled = !view.selection));
   trySelection.disabled = !view.selection;
-  wave.selection.querySelector(".nb-hint").textContent = t("tune.hint"); // double clicks cut here
   link.on("listening", ({ done }) => figures.listening(done));
-  link.on("problem", () => {
-    if (plan && plan.listening !== null) planning.begin(t.language); // the detector cannot be had
-  });
 
   body.append(
     wave.head, wave.tools, view.element, bar.element, wave.selection,
@@ -203,11 +215,12 @@ async function show(frame, context) {
     h("div.nb-board", {},
       h("div.nb-card.nb-form-card", {}, h("div.nb-row.nb-form-head", {}, presets.element, reset), form.element),
       h("div.nb-card", {}, figures.element, model.element)),
-    h("div.nb-row.nb-actions", {}, tryChunk, trySelection, h("span.nb-spacer"), code.element),
+    h("div.nb-row.nb-actions", {}, tryChunk, trySelection, tryAll, h("span.nb-spacer"), code.element),
     code.shown, table.element);
   frame.root.nbTuner = { view, cuts, player, plan: () => plan }; // to look into, for tests too
   await planning.begin(t.language);
   await Promise.all([model.load(t.language), presets.load(t.language), results.load()]);
+  if (plan) presets.follow(settings);
 }
 
 function chunksOf(plan) {
@@ -217,8 +230,9 @@ function chunksOf(plan) {
 }
 
 function render(context) {
-  const frame = createFrame(context, { kind: "tuner", title: "tune.title" });
+  const frame = createFrame(context, { kind: "tuner", title: "tuner.title" });
   frame.guard(show)(frame, context);
+  return frame.end;
 }
 
 export default { render };

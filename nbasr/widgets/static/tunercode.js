@@ -7,11 +7,11 @@ const KINDS = ["auto", "magic", "python"];
 /** @returns {{element: HTMLElement, shown: HTMLElement}} a button with a menu, and the code */
 export function createCopyCode(frame) {
   const { t, link, guard, say } = frame;
-  const code = h("pre.nb-code", { tabindex: 0, "aria-label": t("tune.code") });
+  const code = h("pre.nb-code", { tabindex: 0, "aria-label": t("tuner.code") });
   const told = h("span.nb-good", {});
   const shown = h("div.nb-copied", { hidden: true },
     h("div.nb-row", {}, told, h("span.nb-spacer"),
-      button({ label: t("tune.code_close"), icon: "close", onclick: () => {
+      button({ label: t("tuner.code_close"), icon: "close", onclick: () => {
         shown.hidden = true;
         main.focus();
       } })),
@@ -23,7 +23,7 @@ export function createCopyCode(frame) {
     code.textContent = data.text;
     shown.hidden = false;
     const copied = await intoClipboard(data.text);
-    told.replaceChildren(icon(copied ? "check" : "warning"), t(copied ? "tune.copied_cell" : "tune.copy_refused"), ...(data.note ? [` ${data.note}`] : []));
+    told.replaceChildren(icon(copied ? "check" : "warning"), t(copied ? "tuner.copied_cell" : "tuner.copy_refused"), ...(data.note ? [` ${data.note}`] : []));
     told.className = copied ? "nb-row nb-good" : "nb-row nb-warn";
     say(told.textContent);
     if (!copied) {
@@ -32,12 +32,12 @@ export function createCopyCode(frame) {
     }
   });
 
-  const main = button({ label: t("tune.copy_code"), icon: "copy", showLabel: true, onclick: () => copy("auto") });
-  const more = button({ label: t("tune.copy_how"), icon: "down", onclick: () => (menu.hidden ? unfold() : fold()) });
+  const main = button({ label: t("tuner.copy_code"), icon: "copy", showLabel: true, onclick: () => copy("auto") });
+  const more = button({ label: t("tuner.copy_how"), icon: "down", onclick: () => (menu.hidden ? unfold() : fold()) });
   const items = KINDS.slice(1).map((kind) => h("button.nb-item", {
     type: "button", role: "menuitem", tabindex: -1, onclick: () => copy(kind),
-  }, t(`tune.copy_${kind}`)));
-  const menu = h("div.nb-menu", { role: "menu", "aria-label": t("tune.copy_how"), hidden: true, onkeydown: keyed }, items);
+  }, t(`tuner.copy_${kind}`)));
+  const menu = h("div.nb-menu", { role: "menu", "aria-label": t("tuner.copy_how"), hidden: true, onkeydown: keyed }, items);
   more.setAttribute("aria-haspopup", "menu");
   more.setAttribute("aria-expanded", "false");
   more.addEventListener("keydown", (event) => {

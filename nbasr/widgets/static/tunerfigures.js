@@ -1,23 +1,26 @@
 // What a plan comes to: how many chunks, how long, where they are cut, and what a model makes of it.
 
-import { h, icon, select } from "./dom.js";
+import { button, h, icon, select } from "./dom.js";
 import { createHistogram } from "./histogram.js";
 import { clockText, sizeText } from "./texts.js";
 
 /**
+ * @param {{review: () => void}} actions `review` goes to the next cut that may have hit a word
  * @returns {{element: HTMLElement, show: (plan: object) => void, told: () => string,
  *   listening: (done: number) => void}}
  */
-export function createFigures(frame, sound) {
+export function createFigures(frame, sound, { review }) {
   const { t } = frame;
   const count = h("strong.nb-count", {});
   const lengths = h("span.nb-dim", {});
   const histogram = createHistogram(t);
   const cuts = figure(t, "cuts");
+  const look = button({ label: t("tuner.review"), showLabel: true, keys: "}", onclick: review });
+  look.title = `${t("tuner.review_hint")} (})`;
   const skipped = figure(t, "skipped");
   const padding = figure(t, "padding");
   const note = h("p.nb-note", { role: "status", hidden: true });
-  const meter = h("progress.nb-meter", { max: 1, value: 0, "aria-label": t("tune.listens"), hidden: true });
+  const meter = h("progress.nb-meter", { max: 1, value: 0, "aria-label": t("tuner.listens"), hidden: true });
   const element = h("div.nb-figures", {},
     h("div.nb-figures-head", {}, count, lengths),
     histogram.element,
@@ -27,23 +30,23 @@ export function createFigures(frame, sound) {
   function show(plan) {
     const { settings } = plan;
     const found = plan.figures;
-    count.textContent = t(found.chunks === 1 ? "tune.chunk_one" : "tune.chunk_count", { count: found.chunks });
+    count.textContent = t(found.chunks === 1 ? "tuner.chunk_one" : "tuner.chunk_count", { count: found.chunks });
     const same = found.shortest.toFixed(1) === found.longest.toFixed(1);
     lengths.textContent = found.chunks > 1 && !same
-      ? t("tune.lengths", {
+      ? t("tuner.lengths", {
           shortest: found.shortest.toFixed(1), longest: found.longest.toFixed(1), median: found.median.toFixed(1),
         })
-      : found.chunks ? t("tune.length_one", { seconds: found.longest.toFixed(1) }) : "";
+      : found.chunks ? t("tuner.length_one", { seconds: found.longest.toFixed(1) }) : "";
     histogram.show(plan.histogram, {
-      min: settings.min_seconds, target: settings.target_seconds, max: plan.max_seconds,
+      min: settings.min_seconds, target: settings.strategy === "fixed" ? null : settings.target_seconds, max: plan.max_seconds,
     });
     showCuts(plan, found);
-    skipped.show(t("tune.skipped_value", {
+    skipped.show(t("tuner.skipped_value", {
       time: clockText(found.skipped), speech: clockText(found.speech),
-      share: percent(found.skipped / Math.max(sound.duration, 1e-9)),
+      share: percent(t, found.skipped / Math.max(sound.duration, 1e-9)),
     }));
-    padding.show(t("tune.padding_value", {
-      order: percent(found.padding_in_order), sorted: percent(found.padding_by_length),
+    padding.show(t("tuner.padding_value", {
+      order: percent(t, found.padding_in_order), sorted: percent(t, found.padding_by_length),
       size: found.batch_size,
     }));
     note.textContent = plan.note;
@@ -63,10 +66,10 @@ export function createFigures(frame, sound) {
   function showCuts(plan, found) {
     const bad = found.short_pauses;
     const all = plan.cuts.length;
-    if (!all) return cuts.show(t("tune.cuts_none"));
+    if (!all) return cuts.show(t("tuner.cuts_none"));
     return bad
-      ? cuts.show(t("tune.cuts_short", { bad, all, share: percent(found.short_pause_share) }), "bad")
-      : cuts.show(t(all === 1 ? "tune.cuts_one" : "tune.cuts_good", { all }), "good");
+      ? cuts.show(t("tuner.cuts_short", { bad, all, share: percent(t, found.short_pause_share) }), "bad", look)
+      : cuts.show(t(all === 1 ? "tuner.cuts_one" : "tuner.cuts_good", { all }), "good");
   }
 
   return { element, show, told, listening };
@@ -74,12 +77,14 @@ export function createFigures(frame, sound) {
 
 function figure(t, name) {
   const value = h("dd", {});
-  const row = h("div", { title: t(`tune.${name}_hint`) }, h("dt", {}, t(`tune.${name}`)), value);
-  const show = (text, state = "") => {
-    value.replaceChildren(...(state ? [icon(state === "good" ? "check" : "warning")] : []), h("span", {}, text));
+  const row = h("div", { title: t(`tuner.${name}_hint`) }, h("dt", {}, t(`tuner.${name}`)), value);
+  const show = (text, state = "", ...more) => {
+    const active = value.getRootNode().activeElement;
+    value.replaceChildren(...(state ? [icon(state === "good" ? "check" : "warning")] : []), h("span", {}, text), ...more);
+    if (more.includes(active)) active.focus({ preventScroll: true });
     value.className = state ? `nb-${state}` : "";
   };
-  return { row, show, text: () => `${t(`tune.${name}`)}: ${value.textContent}` };
+  return { row, show, text: () => `${t(`tuner.${name}`)}: ${value.textContent}` };
 }
 
 /**
@@ -89,10 +94,10 @@ function figure(t, name) {
  */
 export function createModelChoice(frame, kernel) {
   const { t, link, guard, signal } = frame;
-  const choice = select({ label: t("tune.model"), choices: [], value: "", onchange: guard((name) => {
+  const choice = select({ label: t("tuner.model"), choices: [], value: "", onchange: guard((name) => {
     kernel.set("model", name);
     kernel.save_changes();
-    return forecast();
+    return forecast(name);
   }) });
   const chosen = guard(async () => {
     if (choice.control.value === kernel.get("model")) return;
@@ -107,13 +112,11 @@ export function createModelChoice(frame, kernel) {
   const element = h("div.nb-model", {}, choice.element, bar, told);
   let asked = 0;
 
-  /** Tell anew what the chosen model needs for the plan as it is. */
-  const forecast = guard(async () => {
-    const model = choice.control.value;
-    if (!model) return;
+  /** Tell what the chosen model, or another one that then is, needs for the plan as it is. */
+  const forecast = guard(async (model = "") => {
     const number = (asked += 1);
     element.setAttribute("aria-busy", "true");
-    if (!told.textContent) told.textContent = t("tune.forecasting");
+    if (!told.textContent) told.textContent = t("tuner.forecasting");
     try {
       const { data } = await link.ask("forecast", { model }, { aside: true });
       if (number === asked) show(data);
@@ -132,7 +135,7 @@ export function createModelChoice(frame, kernel) {
   }
 
   function show(found) {
-    const time = found.seconds !== null ? t("tune.takes", { time: spoken(t, found.seconds) }) : t("tune.takes_unknown");
+    const time = found.seconds !== null ? t("tuner.takes", { time: spoken(t, found.seconds) }) : t("tuner.takes_unknown");
     told.title = found.basis ?? "";
     if (found.memory_bytes === null) return tell(found.note || time, found.note ? "bad" : "");
     const whole = Math.max(found.free_bytes ?? 0, found.memory_bytes);
@@ -141,7 +144,7 @@ export function createModelChoice(frame, kernel) {
       part("batch", Math.max(found.memory_bytes - (found.weights_bytes ?? 0), 0)));
     bar.hidden = false;
     bar.classList.toggle("nb-over", !found.fits);
-    const memory = t(found.fits ? "tune.memory_fits" : "tune.memory_over", {
+    const memory = t(found.fits ? "tuner.memory_fits" : "tuner.memory_over", {
       need: sizeText(found.memory_bytes), free: sizeText(found.free_bytes ?? 0), device: found.device,
     });
     bar.setAttribute("aria-label", memory);
@@ -160,7 +163,7 @@ export function createModelChoice(frame, kernel) {
 
   return {
     element,
-    forecast,
+    forecast: () => forecast(),
     /** Offer the models that the kernel knows. */
     load,
     get value() {
@@ -169,14 +172,14 @@ export function createModelChoice(frame, kernel) {
   };
 }
 
-function percent(share) {
-  return `${Math.round(100 * share)}\u00a0%`;
+function percent(t, share) {
+  return t("tuner.percent", { number: Math.round(100 * share) });
 }
 
 /** About how long: 8 s, 3 min, 1 h 20 min. */
 function spoken(t, seconds) {
-  if (seconds < 90) return t("tune.seconds", { count: Math.max(Math.round(seconds), 1) });
+  if (seconds < 90) return t("tuner.seconds", { count: Math.max(Math.round(seconds), 1) });
   const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return t("tune.minutes", { count: minutes });
-  return t("tune.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
+  if (minutes < 90) return t("tuner.minutes", { count: minutes });
+  return t("tuner.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }

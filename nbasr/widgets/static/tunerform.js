@@ -7,10 +7,10 @@ const KNOWN = {
   optimal: ["threshold", "min_pause", "margin", "min_seconds", "target_seconds", "max_seconds"],
   silence: ["threshold", "min_pause", "margin", "min_seconds", "target_seconds", "max_seconds"],
   vad: ["probability", "min_pause", "margin", "min_seconds", "target_seconds", "max_seconds"],
-  fixed: ["threshold", "min_pause", "min_seconds", "max_seconds", "overlap"],
+  fixed: ["threshold", "min_pause", "margin", "min_seconds", "max_seconds", "overlap"],
 };
 const MODES = ["auto", "above_floor", "absolute"];
-const USUAL_DB = { above_floor: 12, absolute: -40 }; // where nothing is said, as in _tuning.py
+const USUAL_DB = { above_floor: 12, absolute: -40 }; // where nothing is said, as in _tuner_settings.py
 let forms = 0;
 
 /** Settings with the threshold that holds where they name none. */
@@ -22,18 +22,21 @@ export function usual(settings) {
 /**
  * @param frame the panel's
  * @param sound of `loadSound`: where its thresholds make sense
- * @param {(settings: object) => void} onchange called with all settings at each step of a slider
- * @returns {{element: HTMLElement, settings: object, show: (settings: object) => void}}
+ * @param {(settings: object, changes: object) => void} onchange called at each step of a slider with
+ *   all settings, and with those that it changed
+ * @returns {{element: HTMLElement, show: (settings: object, plan?: object) => void,
+ *   setThreshold: (mode: string, value: number) => void}}
  */
 export function createTunerForm(frame, sound, onchange) {
   const { t, guard } = frame;
   const now = {};
   let adaptive = 30; // s that "adaptive" stands for
   const changed = guard((some) => {
+    const before = { ...now };
     Object.assign(now, some);
     fit();
     show(now);
-    onchange({ ...now });
+    onchange({ ...now }, Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== before[name])));
   });
 
   const radios = strategyChoice(t, (strategy) => changed({ strategy }));
@@ -52,12 +55,12 @@ export function createTunerForm(frame, sound, onchange) {
 
   const group = (key, ...names) =>
     h("fieldset.nb-set", {}, h("legend", {}, t(key)), names.map((name) => parts[name].element));
-  sliders.target_seconds.element.querySelector(".nb-number").placeholder = t("tune.unset");
+  sliders.target_seconds.element.querySelector(".nb-number").placeholder = t("tuner.unset");
   const element = h("div.nb-form", {},
     radios.element,
     h("div.nb-sets", {},
-      group("tune.speech_group", "threshold", "probability", "min_pause", "margin"),
-      group("tune.length_group", "min_seconds", "target_seconds", "max_seconds", "overlap")));
+      group("tuner.speech_group", "threshold", "probability", "min_pause", "margin"),
+      group("tuner.length_group", "min_seconds", "target_seconds", "max_seconds", "overlap")));
 
   /** Keep lengths possible: the shortest is at most half of the longest, the target between. */
   function fit() {
@@ -94,15 +97,12 @@ export function createTunerForm(frame, sound, onchange) {
     show,
     /** Move the threshold, as its slider does: from a line dragged over the levels. */
     setThreshold: (mode, value) => changed({ threshold: mode, threshold_value: threshold.within(mode, value) }),
-    get settings() {
-      return { ...now };
-    },
   };
 }
 
 function made(t, name, min, max, step, unit, oninput) {
   return slider({
-    label: t(`tune.${name}`), hint: t(`tune.${name}_hint`), min, max, step, value: min, unit, oninput,
+    label: t(`tuner.${name}`), hint: t(`tuner.${name}_hint`), min, max, step, value: min, unit, oninput,
   });
 }
 
@@ -116,14 +116,14 @@ function strategyChoice(t, onchoose) {
       type: "radio", name, value: strategy, "aria-describedby": told.id, onchange: () => onchoose(strategy),
     });
     inputs.set(strategy, input);
-    return h("label.nb-choice", { title: t(`tune.${strategy}_hint`) }, input,
-      h("span", {}, t(`tune.${strategy}`)));
+    return h("label.nb-choice", { title: t(`tuner.${strategy}_hint`) }, input,
+      h("span", {}, t(`tuner.${strategy}`)));
   });
   const element = h("div.nb-strategy", {},
-    h("fieldset.nb-choices", {}, h("legend.nb-unseen", {}, t("tune.strategy")), choices), told);
+    h("fieldset.nb-choices", {}, h("legend.nb-unseen", {}, t("tuner.strategy")), choices), told);
   const show = (strategy) => {
     if (inputs.has(strategy)) inputs.get(strategy).checked = true;
-    told.textContent = t(`tune.${STRATEGIES.includes(strategy) ? strategy : "own"}_hint`);
+    told.textContent = t(`tuner.${STRATEGIES.includes(strategy) ? strategy : "own"}_hint`);
   };
   return { element, show };
 }
@@ -144,15 +144,15 @@ function thresholdChoice(t, sound, changed) {
     return Math.round(2 * Math.min(Math.max(value, min), max)) / 2;
   };
   const sliderOf = (mode, unit) => slider({
-    label: t("tune.threshold"), hint: t("tune.threshold_hint"), ...range[mode], step: 0.5,
+    label: t("tuner.threshold"), hint: t("tuner.threshold_hint"), ...range[mode], step: 0.5,
     value: range[mode].min, unit, oninput: (value) => changed({ threshold: mode, threshold_value: value }),
   });
   const above = sliderOf("above_floor", "dB");
   const absolute = sliderOf("absolute", "dBFS");
   let shown = { threshold: "auto", threshold_value: null };
   const choice = select({
-    label: t("tune.threshold_mode"), hidden: true, value: "auto",
-    choices: MODES.map((mode) => [mode, t(`tune.${mode}`, { db: tidy(sound.autoAboveDb) })]),
+    label: t("tuner.threshold_mode"), hidden: true, value: "auto",
+    choices: MODES.map((mode) => [mode, t(`tuner.${mode}`, { db: tidy(sound.autoAboveDb) })]),
     onchange: (mode) => {
       const height = aboveFloor(shown); // the same place on another scale
       const value = { auto: null, above_floor: height, absolute: floor + height }[mode];
@@ -182,9 +182,9 @@ function thresholdChoice(t, sound, changed) {
 export function createPresets(frame, onplan) {
   const { t, link, guard, say, fail } = frame;
   let presets = [];
-  const choice = select({ label: t("tune.preset"), choices: [], value: "", onchange: guard(apply) });
+  const choice = select({ label: t("tuner.preset"), choices: [], value: "", onchange: guard(apply) });
   const name = h("input.nb-input", {
-    type: "text", maxlength: 80, placeholder: t("tune.preset_name"), "aria-label": t("tune.preset_name"),
+    type: "text", maxlength: 80, placeholder: t("tuner.preset_name"), "aria-label": t("tuner.preset_name"),
     onkeydown: (event) => {
       if (event.key === "Enter") save();
       else if (event.key === "Escape") close();
@@ -197,18 +197,18 @@ export function createPresets(frame, onplan) {
     if (!wanted) return name.focus();
     show((await link.ask("save_preset", { name: wanted })).data, wanted);
     close();
-    say(t("tune.preset_saved", { name: wanted }));
+    say(t("tuner.preset_saved", { name: wanted }));
   });
-  const begin = button({ label: t("tune.preset_save"), icon: "plus", showLabel: true, onclick: open });
-  const remove = button({ label: t("tune.preset_delete"), icon: "trash", onclick: guard(async () => {
+  const begin = button({ label: t("tuner.preset_save"), icon: "plus", showLabel: true, onclick: open });
+  const remove = button({ label: t("tuner.preset_delete"), icon: "trash", onclick: guard(async () => {
     const gone = choice.control.value;
     show((await link.ask("delete_preset", { name: gone })).data);
-    say(t("tune.preset_deleted", { name: gone }));
+    say(t("tuner.preset_deleted", { name: gone }));
     choice.control.focus();
   }) });
   const naming = h("span.nb-naming", { hidden: true }, name,
-    button({ label: t("tune.save"), primary: true, onclick: save }),
-    button({ label: t("tune.cancel"), onclick: close }));
+    button({ label: t("tuner.save"), primary: true, onclick: save }),
+    button({ label: t("tuner.cancel"), onclick: close }));
   const element = h("div.nb-row.nb-presets", {}, choice.element, remove, begin, naming);
 
   function open() {
@@ -227,22 +227,27 @@ export function createPresets(frame, onplan) {
   }
 
   const chosen = () => presets.find((preset) => preset.name === choice.control.value);
+  const isOf = (preset, settings) => Object.entries(settings).every(([name, value]) => preset.settings[name] === value);
   const enable = () => (remove.hidden = !chosen()?.own);
 
   async function apply(wanted) {
     enable();
     if (!wanted) return;
     onplan(await link.ask("apply_preset", { name: wanted }));
-    say(t("tune.preset_applied", { name: chosen()?.text ?? wanted }));
+    say(t("tuner.preset_applied", { name: chosen()?.text ?? wanted }));
+  }
+
+  for (const kind of ["save_preset", "delete_preset"]) {
+    link.overhear(kind, ({ data }) => show(data, choice.control.value));
   }
 
   function show({ presets: given, note }, selected = "") {
     presets = given;
     const option = (preset) => h("option", { value: preset.name }, preset.text);
     const own = given.filter((preset) => preset.own).map(option);
-    choice.control.replaceChildren(h("option", { value: "" }, t("tune.preset_none")),
+    choice.control.replaceChildren(h("option", { value: "" }, t("tuner.preset_none")),
       ...given.filter((preset) => !preset.own).map(option),
-      ...(own.length ? [h("optgroup", { label: t("tune.preset_own") }, own)] : []));
+      ...(own.length ? [h("optgroup", { label: t("tuner.preset_own") }, own)] : []));
     choice.control.value = selected;
     enable();
     if (note) fail(note);
@@ -251,9 +256,10 @@ export function createPresets(frame, onplan) {
   return {
     element,
     load: guard(async (language) => show((await link.ask("presets", { language })).data)),
-    /** The settings are no longer those of the chosen preset. */
-    leave: () => {
-      choice.control.value = "";
+    /** Show which preset the settings are, if they are one. */
+    follow(settings) {
+      if (chosen() && isOf(chosen(), settings)) return;
+      choice.control.value = presets.find((preset) => isOf(preset, settings))?.name ?? "";
       enable();
     },
   };

@@ -158,8 +158,8 @@ export function createLevelStrip(frame, view, sound, onthreshold) {
     ctx.lineWidth = held ? 2.5 : 1.75;
     ctx.stroke();
     const text = threshold.mode === "absolute"
-      ? t("tune.line_absolute", { db: number(threshold.value) })
-      : t("tune.line_above", { db: number(aboveFloor()) });
+      ? t("tuner.line_absolute", { db: number(threshold.value) })
+      : t("tuner.line_above", { db: number(aboveFloor()) });
     const at = y(thresholdAt(view.timeAt(width - 20)));
     ctx.textAlign = "right";
     ctx.lineWidth = 4;

@@ -15,8 +15,9 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
   const { t, link, guard, say } = frame;
   const rows = new Map();
   const list = h("ul.nb-results-list", {});
-  const element = h("div.nb-results", { role: "group", "aria-label": t("tune.texts"), hidden: true }, list);
+  const element = h("div.nb-results", { role: "group", "aria-label": t("tuner.texts"), hidden: true }, list);
   link.on("progress", (content) => rows.get(keyOf(content))?.progress(content));
+  link.overhear("transcribe", ({ data }) => add(data));
 
   const transcribe = guard(async ({ start, stop }) => {
     const key = keyOf({ start, stop });
@@ -27,17 +28,30 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
     place(row);
     element.hidden = false;
     row.element.scrollIntoView({ block: "nearest" });
-    say(t("tune.transcribing", { name: named({ start, stop }) }));
+    say(t("tuner.transcribing", { name: named({ start, stop }) }));
     try {
       const { data } = await link.ask("transcribe", { start, stop, model: model() }, { aside: true });
       row.done(data);
       onchange();
-      say(`${named({ start, stop })}: ${data.text || t("tune.no_text")}`);
+      say(`${named({ start, stop })}: ${data.text || t("tuner.no_text")}`);
     } catch (error) {
       row.failed(error);
       say(error.message);
     }
   });
+
+  /** Show a text that was recognised before, or for another view. */
+  function add(found) {
+    const key = keyOf(found);
+    if (rows.get(key)?.busy) return;
+    rows.get(key)?.element.remove();
+    const row = rowOf(found);
+    rows.set(key, row);
+    place(row);
+    row.done(found);
+    element.hidden = false;
+    onchange();
+  }
 
   /** Put a row where its time belongs. */
   function place(row) {
@@ -50,10 +64,10 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
     const text = h("p.nb-text", {});
     const name = h("strong", {}, named(span));
     const facts = h("span.nb-dim", {});
-    const copy = button({ label: t("tune.copy_text"), icon: "copy", onclick: guard(async () => {
+    const copy = button({ label: t("tuner.copy_text"), icon: "copy", onclick: guard(async () => {
       const copied = await intoClipboard(text.textContent);
       rebadge(copied ? "check" : "warning");
-      say(t(copied ? "tune.copied" : "tune.copy_refused"));
+      say(t(copied ? "tuner.copied" : "tuner.copy_refused"));
       if (!copied) getSelection().selectAllChildren(text);
     }) });
     const rebadge = (name) => {
@@ -69,19 +83,19 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
       progress({ state, model: name, elapsed, text: told }) {
         if (!row.busy) return;
         facts.textContent = state === "loading"
-          ? t("tune.transcribing_loading", { model: name })
-          : t("tune.transcribing_running", { model: name, elapsed: (elapsed ?? 0).toFixed(0) });
+          ? t("tuner.transcribing_loading", { model: name })
+          : t("tuner.transcribing_running", { model: name, elapsed: (elapsed ?? 0).toFixed(0) });
         if (told) text.textContent = told;
       },
       done(data) {
         idle();
         copy.disabled = !data.text;
         row.text = data.text;
-        text.textContent = data.text || t("tune.no_text");
+        text.textContent = data.text || t("tuner.no_text");
         text.classList.toggle("nb-dim", !data.text);
         if (data.language) text.lang = data.language;
-        facts.textContent = [data.model, data.seconds ? t("tune.took", { seconds: data.seconds.toFixed(1) }) : "",
-          data.complete === false ? t("tune.interrupted") : "", ...(data.notes ?? [])].filter(Boolean).join(" · ");
+        facts.textContent = [data.model, data.seconds ? t("tuner.took", { seconds: data.seconds.toFixed(1) }) : "",
+          data.complete === false ? t("tuner.interrupted") : "", ...(data.notes ?? [])].filter(Boolean).join(" · ");
       },
       failed(error) {
         idle();
@@ -95,17 +109,17 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
       made.removeAttribute("aria-busy");
       stop.hidden = true;
     };
-    const stop = button({ label: t("tune.stop"), icon: "stop", onclick: guard(() => link.ask("stop_transcribing")) });
-    facts.textContent = t("tune.listening");
+    const stop = button({ label: t("tuner.stop"), icon: "stop", onclick: guard(() => link.ask("stop_transcribing", { start: span.start, stop: span.stop })) });
+    facts.textContent = t("tuner.listening");
     const made = h("li.nb-result", { "aria-busy": "true" },
       h("div.nb-row", {},
         h("button.nb-link", { type: "button", onclick: () => reveal(span) }, name,
           h("span.nb-dim.nb-time", {}, `${clockText(span.start)} – ${clockText(span.stop)}`)),
         facts, h("span.nb-spacer"), stop,
         h("span.nb-buttons", {},
-          button({ label: t("tune.play_again"), icon: "play", onclick: () => play(span) }),
+          button({ label: t("tuner.play_again"), icon: "play", onclick: () => play(span) }),
           copy,
-          button({ label: t("tune.put_away"), icon: "close", onclick: () => putAway(row, keyOf(span)) }))),
+          button({ label: t("tuner.put_away"), icon: "close", onclick: () => putAway(row, keyOf(span)) }))),
       text);
     row.element = made;
     return row;
@@ -126,14 +140,7 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
     /** What the kernel has recognised before: for a panel that is shown a second time. */
     load: guard(async () => {
       const { data } = await link.ask("texts");
-      for (const found of data.texts) {
-        const row = rowOf(found);
-        rows.set(keyOf(found), row);
-        place(row);
-        row.done(found);
-      }
-      element.hidden = !rows.size;
-      onchange();
+      data.texts.forEach(add);
     }),
     /** Name the rows anew: chunks have other numbers after an edit. */
     rename: () => rows.forEach((row) => row.rename()),

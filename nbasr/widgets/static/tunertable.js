@@ -1,5 +1,6 @@
 // The chunks as a table, of which only the rows in sight exist: a long recording has thousands.
 
+import { isBad } from "./cutdraw.js";
 import { button, h } from "./dom.js";
 import { clockText } from "./texts.js";
 
@@ -26,9 +27,9 @@ export function createChunkTable(frame, actions) {
   const headings = ["number", "start", "stop", "length", "pause_after", "text", "actions"];
   const body = h("tbody", {});
   const [above, below] = [spacer(headings.length), spacer(headings.length)];
-  const table = h("table.nb-table", { role: "grid", "aria-label": t("tune.chunks"), onkeydown: keyed },
+  const table = h("table.nb-table", { role: "grid", "aria-label": t("tuner.chunks"), onkeydown: keyed },
     h("thead", {}, h("tr", { role: "row" }, headings.map((name) =>
-      h("th", { role: "columnheader", scope: "col" }, t(`tune.col_${name}`))))),
+      h("th", { role: "columnheader", scope: "col" }, t(`tuner.col_${name}`))))),
     body);
   const scroller = h("div.nb-scroller", { onscroll: fill, style: { maxHeight: `${(SEEN + 1) * ROW}px` } }, table);
   const summary = h("summary", {});
@@ -38,7 +39,7 @@ export function createChunkTable(frame, actions) {
     chunks = given;
     plan = of;
     focused = Math.min(focused, Math.max(chunks.length - 1, 0));
-    summary.textContent = t("tune.chunks_table", { count: chunks.length });
+    summary.textContent = t("tuner.chunks_table", { count: chunks.length });
     table.setAttribute("aria-rowcount", String(chunks.length + 1));
     stale = true;
     refresh();
@@ -50,7 +51,8 @@ export function createChunkTable(frame, actions) {
     current = index;
     for (const row of body.querySelectorAll("tr[data-index]")) {
       const is = Number(row.dataset.index) === index;
-      row.toggleAttribute("data-current", is);
+      if (is) row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
     }
   }
 
@@ -75,12 +77,12 @@ export function createChunkTable(frame, actions) {
 
   function rowOf(chunk, index) {
     const cut = plan.cuts[index];
-    const pause = !cut ? "" : cut[1] ? t("tune.pause_value", { seconds: cut[1].toFixed(2) }) : t("tune.in_speech");
+    const pause = !cut ? "" : cut[1] ? t("tuner.in_seconds", { seconds: cut[1].toFixed(2) }) : t("tuner.in_speech");
     const text = actions.textOf(chunk);
     const cell = (...content) => h("td", { role: "gridcell" }, ...content);
     const act = (name, icon, keys) => {
       const made = button({
-        label: t(`tune.${name}_chunk`, { number: index + 1 }), icon, keys,
+        label: t(`tuner.${name}_chunk`, { number: index + 1 }), icon, keys,
         onclick: () => actions[name]({ ...chunk, index }),
       });
       made.tabIndex = -1; // the row's keys do the same
@@ -88,7 +90,7 @@ export function createChunkTable(frame, actions) {
     };
     const row = h("tr", {
       role: "row", tabindex: index === focused ? 0 : -1, "data-index": index, "aria-rowindex": index + 2,
-      "data-current": index === current,
+      "aria-current": index === current ? "true" : null,
       onfocus: () => (focused = index),
       ondblclick: () => actions.play({ ...chunk, index }),
       onclick: (event) => {
@@ -96,10 +98,10 @@ export function createChunkTable(frame, actions) {
       },
     },
     cell(String(index + 1)), cell(clockText(chunk.start)), cell(clockText(chunk.stop)),
-    cell(`${(chunk.stop - chunk.start).toFixed(1)} s`), cell(pause),
+    cell(t("tuner.in_seconds", { seconds: (chunk.stop - chunk.start).toFixed(1) })), cell(pause),
     h("td.nb-cell-text", { role: "gridcell", title: text }, text),
     cell(act("play", "play", "Enter"), act("transcribe", "text", "T")));
-    if (cut && cut[1] < 0.2) row.children[4].classList.add("nb-bad");
+    if (cut && isBad(cut[1])) row.children[4].classList.add("nb-bad");
     if (plan.too_long.includes(index)) row.children[3].classList.add("nb-bad");
     return row;
   }

@@ -22,7 +22,7 @@ function render(context) {
 
   const files = h("input", { type: "file", multiple: true, hidden: true, "aria-label": t("upload.choose"), tabindex: -1,
     onchange: () => {
-      take([...files.files], 0);
+      take([...files.files].map((file) => ({ file, name: file.name })), 0);
       files.value = ""; // the same file may be chosen again
     } });
   const folder = h("input", { type: "file", webkitdirectory: true, hidden: true, "aria-label": t("upload.choose_folder"), tabindex: -1,
@@ -132,7 +132,7 @@ function render(context) {
   }
 
   function take(chosen, count) {
-    for (const file of chosen) queue.add(fileSource(file));
+    for (const { file, name } of chosen) queue.add(fileSource(file, name));
     leftOut.hidden = !count;
     leftOut.textContent = count ? t(count === 1 ? "upload.left_out_one" : "upload.left_out_many", { count }) : "";
   }
@@ -165,9 +165,10 @@ function render(context) {
   guard(async () => {
     const data = await queue.refresh();
     suffixes = new Set(data.suffixes);
-    kept.textContent = t("upload.kept_in", { folder: data.folder });
+    kept.textContent = t("upload.kept_in", { folder: data.short_folder });
     kept.title = data.folder;
   })();
+  return frame.end;
 }
 
 /** Hears the beginnings of recordings, one at a time. */

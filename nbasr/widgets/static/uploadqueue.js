@@ -1,11 +1,13 @@
 // The uploads of a page: each waits, is sent, is gone on with; what the kernel says of its rows.
 
-import { askUntilAnswered, sendSource, sumBefore } from "./sender.js";
+import { askUntilAnswered } from "./patience.js";
+import { askSurely, sendSource, sumBefore } from "./sender.js";
 
 const AT_ONCE = 2; // files that are sent at once
 const SLOTS = 4; // slices on their way, of all of them: what the server must hold in memory
 const RATE_OVER_MS = 3000;
 const QUIET_MS = 5000; // without a word for so long, a row is asked after
+const BROKEN_OFF_MS = 11000; // what a page of before was sending counts as broken off by then
 
 /**
  * @typedef {object} Entry one row: what the kernel says of it, and what is done with it here
@@ -16,6 +18,7 @@ const QUIET_MS = 5000; // without a word for so long, a row is asked after
  * @property {boolean} stalled no answer is coming at the moment
  * @property {boolean} comparing what had arrived is being compared
  * @property {number} heard when the kernel last said something of it
+ * @property {{problem: string, again: boolean}|null} broken what went wrong here, unknown to the kernel
  */
 
 /**
@@ -26,8 +29,10 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
   /** @type {Map<string, Entry>} by id of the row, or by what we call it before it has one */
   const entries = new Map();
   const waiting = [];
+  const cancelled = new Set(); // before the kernel had a row for them
   let active = 0;
   let numbers = 0;
+  let looking = null; // the question for all rows that is on its way
   const nonce = Math.random().toString(36).slice(2);
 
   const stateOf = (entry) => {
@@ -48,19 +53,29 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
     let entry = entries.get(row.id);
     const mine = entries.get(row.client);
     if (row.state === "gone") {
-      if (entry) forget(entry);
+      if (entry) {
+        entry.sending?.abort(); // another view has taken it off
+        forget(entry);
+      }
+      return null;
+    }
+    if (cancelled.delete(row.client)) {
+      link.ask("remove", { row: row.id }, { aside: true }).catch(() => {}); // the view is gone, too
       return null;
     }
     if (mine && entry && mine !== entry) {
       // The same file was begun before: its old row goes on.
       entry.source = mine.source;
       entry.sending = mine.sending;
+      entry.broken = null;
       forget(mine);
     } else if (mine) {
       entries.delete(row.client);
       entry = mine;
     }
-    entry ??= { source: null, sending: null, rate: 0, stalled: false, comparing: false, marks: [] };
+    entry ??= { source: null, sending: null, rate: 0, stalled: false, comparing: false, marks: [], broken: null };
+    if (row.state !== "sending") entry.broken = null;
+    else if (entry.broken) row = { ...row, ...entry.broken, state: "problem", note: null };
     const ours = entry.source && row.state === "sending" && entry.row?.id === row.id;
     if (ours) row.received = Math.max(row.received, entry.row.received); // we know it sooner
     entry.row = row;
@@ -89,7 +104,7 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
     if (twin) return twin; // dropped twice
     const id = `${nonce}-${(numbers += 1)}`;
     const size = source.ended ? source.size : null;
-    const entry = { source, sending: null, rate: 0, stalled: false, comparing: false, marks: [], heard: performance.now() };
+    const entry = { source, sending: null, rate: 0, stalled: false, comparing: false, marks: [], broken: null, heard: performance.now() };
     entry.row = { id, kind: source.kind, name: source.name, size, received: 0, state: "waiting", problem: "", note: null, again: true, recording: null };
     entries.set(id, entry);
     line(entry);
@@ -98,6 +113,7 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
 
   function line(entry) {
     entry.row = { ...entry.row, state: "waiting", problem: "", note: null };
+    entry.broken = null;
     put(entry);
     // What is being said now cannot wait.
     if (entry.source.kind === "microphone") send(entry);
@@ -139,7 +155,7 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
       name: source.name, size: source.kind === "microphone" ? null : source.size, modified: source.modified,
       kind: source.kind, row: known, client: known ? "" : client,
     };
-    const { data } = await askUntilAnswered(link, "begin", values, stopped);
+    const { data } = await askSurely(link, "begin", values, stopped);
     const entry = told(data.row);
     if (!entry || data.row.state !== "sending") return;
     const row = data.row.id;
@@ -150,7 +166,7 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
       const same = (await sumBefore(source, offset, stopped)) === data.crc32;
       entry.comparing = false;
       if (!same) {
-        await askUntilAnswered(link, "restart", { row }, stopped);
+        await askSurely(link, "restart", { row }, stopped);
         offset = 0;
       }
     }
@@ -161,7 +177,7 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
       slots: () => Math.max(1, Math.floor(SLOTS / active)),
       onprogress: (received, stalled) => progressed(entry, received, stalled),
     });
-    await askUntilAnswered(link, "finish", { row, size: source.size, crc32: sum }, stopped);
+    await askSurely(link, "finish", { row, size: source.size, crc32: sum }, stopped);
   }
 
   function progressed(entry, received, stalled) {
@@ -180,19 +196,23 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
   /** Something failed here, not in the kernel, which tells its own troubles. */
   function failed(given, error) {
     const entry = entryOf(given.source) ?? given;
-    if (["problem", "gone"].includes(entry.row.state)) return;
+    if (!["waiting", "sending"].includes(entry.row.state)) return; // it has come further, or says why not
     const unreadable = ["NotReadableError", "NotFoundError"].includes(error?.name);
     const why = unreadable
       ? t("upload.unreadable", { name: entry.row.name, why: error.message })
       : String(error?.message ?? error);
-    entry.row = { ...entry.row, state: "problem", problem: why, note: null, again: !unreadable };
+    entry.broken = { problem: why, again: !unreadable };
+    entry.row = { ...entry.row, ...entry.broken, state: "problem", note: null };
     put(entry);
   }
 
   async function remove(entry) {
+    const begun = entry.sending !== null;
     entry.sending?.abort();
     forget(entry);
-    if (!entry.row.id.startsWith(nonce)) await link.ask("remove", { row: entry.row.id }, { aside: true });
+    if (entry.row.id.startsWith(nonce)) {
+      if (begun) cancelled.add(entry.row.id);
+    } else await link.ask("remove", { row: entry.row.id }, { aside: true });
   }
 
   function retry(entry) {
@@ -201,8 +221,14 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
   }
 
   /** Ask for all rows: at first, and when something may have been missed. */
-  async function refresh() {
-    const { data } = await link.ask("rows", {}, { aside: true });
+  function refresh() {
+    looking ??= askUntilAnswered(() => link.ask("rows", {}, { aside: true }))
+      .then(taken)
+      .finally(() => (looking = null));
+    return looking;
+  }
+
+  function taken({ data }) {
     const ids = new Set(data.rows.map((row) => row.id));
     for (const entry of [...entries.values()]) {
       if (!entry.row.id.startsWith(nonce) && !ids.has(entry.row.id)) forget(entry);
@@ -220,7 +246,11 @@ export function createQueue({ link, t, signal }, { changed, removed }) {
     if (missed.length) refresh().catch(() => {});
     for (const entry of entries.values()) if (stateOf(entry) !== entry.shown) put(entry);
   }, 1500);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  const later = setTimeout(() => refresh().catch(() => {}), BROKEN_OFF_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(timer);
+    clearTimeout(later);
+  });
   link.on("row", ({ row }) => told(row));
 
   return { add, remove, retry, refresh, keep: (entry) => link.ask("keep", { row: entry.row.id }, { aside: true }), entries, stateOf };

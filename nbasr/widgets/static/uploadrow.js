@@ -63,9 +63,9 @@ export function createUploadRow(t, entry, actions) {
       const listen = button({ label: t("upload.listen", values), icon: "play", onclick: () => actions.listen(entry, listen) });
       made.push(listen);
     }
-    if (retries) made.push(button({ label: t("upload.retry_short"), onclick: () => actions.retry(entry) }));
+    if (retries) made.push(named(button({ label: t("upload.retry_short"), onclick: () => actions.retry(entry) }), t("upload.retry", values)));
     if (state === "interrupted" && row.kind === "microphone") {
-      made.push(button({ label: t("upload.keep"), onclick: () => actions.keep(entry) }));
+      made.push(named(button({ label: t("upload.keep"), onclick: () => actions.keep(entry) }), t("upload.keep_named", values)));
     }
     if (isHeard(entry)) return made; // the bar of the microphone has its own
     const going = ["waiting", "sending", "fetching", "checking", "opening"].includes(state);
@@ -77,7 +77,13 @@ export function createUploadRow(t, entry, actions) {
   return { element, update };
 }
 
-const PICTURES = { file: "volume", microphone: "mic", url: "link", path: "folder" };
+/** Give a button a name that tells it from those of other rows; it begins as the text on it. */
+function named(made, name) {
+  made.setAttribute("aria-label", name);
+  return made;
+}
+
+const PICTURES = { file: "spectrogram", microphone: "mic", url: "link", path: "folder" };
 
 /** The second line of a row. */
 function says(t, entry, state) {

@@ -1,9 +1,7 @@
 // Keeps the picture of a waveform that stays where it is, while what lies around it changes.
 
 import { RATE } from "./pyramid.js";
-import { drawWave } from "./wavedraw.js";
-
-const KEPT_ABOVE = 128; // samples per px: below, samples may still be on their way
+import { drawWave, RAW_BELOW } from "./wavedraw.js";
 
 /** Return a function that draws as `drawWave` does, at the top left of a canvas. */
 export function createWaveCache() {
@@ -14,7 +12,7 @@ export function createWaveCache() {
     const { start, stop, width, height, dpr, scale, colours } = drawing;
     const wanted = [start, stop, width, height, dpr, scale, colours];
     const same = (other) => wanted.every((value, at) => value === other[at]);
-    const deep = ((stop - start) * RATE) / width < KEPT_ABOVE;
+    const deep = ((stop - start) * RATE) / width < RAW_BELOW; // samples may still be on their way
     // While somebody zooms, each picture is seen once: it is kept when it is drawn a second time.
     if (deep || !same(last)) {
       last = wanted;

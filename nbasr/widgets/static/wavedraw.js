@@ -3,7 +3,7 @@
 import { amplitudeShare } from "./axis.js";
 import { envelope, RATE } from "./pyramid.js";
 
-const RAW_BELOW = 128; // samples per px: from here on the samples themselves are drawn
+export const RAW_BELOW = 128; // samples per px: from here on the samples themselves are drawn
 const CURVE_BELOW = 2; // samples per column: from here on as a curve
 const DOTS_ABOVE = 6; // px per sample: from here on each has a dot
 const CORE_ABOVE = 0.005; // s per px: finer than that, loudness says no more than the outline

@@ -11,6 +11,7 @@ async function show(frame, context) {
 function render(context) {
   const frame = createFrame(context, { kind: "wave", title: "wave.title" });
   frame.guard(show)(frame, context);
+  return frame.end;
 }
 
 export default { render };

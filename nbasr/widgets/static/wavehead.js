@@ -4,13 +4,13 @@ import { h, icon } from "./dom.js";
 import { clockText } from "./texts.js";
 
 /**
- * @param {{sample_rate: number, channels: number, codec: string, level_db: number,
+ * @param {{name: string, problems: string[], sample_rate: number, channels: number, codec: string, level_db: number,
  *   peak_db: number, silence: number}} about
  * @returns {{element: HTMLElement, described: string}} `described`: the text alternative
  */
 export function createHead(frame, sound, about) {
   const { t } = frame;
-  const db = (value) => (value <= -100 ? "−∞" : Math.round(value).toString().replace("-", "−"));
+  const db = (value) => (value < -99.5 ? "−∞" : Math.round(value).toString().replace("-", "−"));
   const length = clockText(sound.duration, sound.duration < 60 ? 1 : 0);
   const channels = { 1: t("wave.channels_1"), 2: t("wave.channels_2") }[about.channels]
     ?? t("wave.channels", { number: about.channels });
@@ -23,11 +23,11 @@ export function createHead(frame, sound, about) {
   ];
   const element = h("div.nb-wavehead", {},
     h("div.nb-row", {},
-      h("span.nb-title", { title: sound.name }, sound.name),
+      h("span.nb-title", { title: about.name }, about.name),
       h("span.nb-dim.nb-time", {}, facts.join(" · ")),
       h("span.nb-spacer"),
       h("span.nb-dim.nb-facts", {}, levels.map(([text, hint]) => h("span", { title: hint }, text)))),
-    sound.problems.map((problem) => h("div.nb-warned", {}, icon("warning"), `${sound.name} ${problem}`)));
+    about.problems.map((problem) => h("div.nb-warned", {}, icon("warning"), `${about.name} ${problem}`)));
   const described = t("wave.described", {
     length, level: db(about.level_db), peak: db(about.peak_db), percent: Math.round(100 * about.silence),
   });

@@ -3,7 +3,7 @@
 const MARGIN = 0.05; // of the screen is left beside a selection that is zoomed to
 const STEPS = [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 60]; // s; what an arrow key moves by
 
-/** The round step that is about a hundredth of what is seen. */
+/** The round step that is a fiftieth of what is seen, or less. */
 export function arrowStep({ start, stop }) {
   return STEPS.findLast((step) => step <= (stop - start) / 50) ?? STEPS[0];
 }
@@ -51,7 +51,8 @@ export function waveKeys(view) {
   };
 }
 
-function zoomToSelection(view) {
+/** See the selection and a little around it; false if there is none. */
+export function zoomToSelection(view) {
   if (!view.selection) return false;
   const { start, stop } = view.selection;
   const margin = MARGIN * (stop - start);

@@ -20,24 +20,31 @@ const MIN_PAUSE = 0.2; // s; what nbasr.chunking takes for a pause where nothing
  * Make the parts of a waveform panel, wired together; the caller puts them up.
  * @param frame of the panel
  * @param context anywidget's
- * @param {{regions?: boolean, signal?: AbortSignal}} options
+ * @param {{regions?: boolean, hint?: string}} options `hint`: what the mouse does, in place of the
+ *   usual sentence
  * @returns {Promise<{sound, samples, player, view, transport, spectrogram, head: HTMLElement,
  *   tools: HTMLElement, selection: HTMLElement, regions: {element: HTMLElement}|null}>}
  */
-export async function createWavePanel(frame, context, { regions = true } = {}) {
+export async function createWavePanel(frame, context, { regions = true, hint = "" } = {}) {
   const { model } = context;
+  const { t } = frame;
   const sound = await loadSound(frame, context);
+  frame.signal.throwIfAborted(); // what is made for a view that is gone would never be taken away
+  const about = model.get("about");
   const samples = createSamples(frame.link, sound);
-  const view = createWaveView(frame, sound, { samples, height: model.get("height") });
+  const view = createWaveView(frame, sound, {
+    samples, height: model.get("height"), name: about.name,
+  });
   const player = createPlayer({ samples, sound, signal: frame.signal });
   const transport = createTransport(frame, sound, player, view);
   const spectrogram = createSpectrogram(frame, sound, view);
   const marks = regions ? createRegions(frame, context, view, player) : null;
   const viewTools = createViewTools(frame, view, spectrogram.button);
-  const head = createHead(frame, sound, model.get("about"));
+  const head = createHead(frame, sound, about);
   const selection = createSelectionBar(frame, view, {
     play: () => transport.playSelection(),
     mark: marks && (() => marks.add()),
+    hint: hint || t("wave.select_hint"),
   });
 
   for (const { keys } of [transport, spectrogram, viewTools, ...(marks ? [marks] : [])]) view.addKeys(keys);

@@ -1,10 +1,14 @@
 // Selection, playhead and commands between a waveform and Python; nothing while only sound plays.
 
+import { pageWide } from "./pagewide.js";
+
 const SOON_MS = 120; // a drag is told when it rests, and at least this often
 
 /** Keep the panel's traits and its view the same. */
-export function syncWave({ model, signal }, frame, { view, player }) {
+export function syncWave({ model }, frame, { view, player }) {
+  const { signal } = frame;
   const timers = new Map();
+  const telling = pageWide("telling", () => ({ now: false })); // while a view speaks, others of its panel hear it
   const stood = []; // where we told the kernel that the playhead stands, the last few
   const on = (event, handler) => {
     const guarded = frame.guard(handler);
@@ -21,7 +25,12 @@ export function syncWave({ model, signal }, frame, { view, player }) {
   function tell(name, value) {
     forget(name);
     if (signal.aborted || JSON.stringify(model.get(name)) === JSON.stringify(value)) return;
-    model.set(name, value);
+    telling.now = true;
+    try {
+      model.set(name, value);
+    } finally {
+      telling.now = false;
+    }
     model.save_changes();
   }
 
@@ -51,13 +60,13 @@ export function syncWave({ model, signal }, frame, { view, player }) {
   });
   on("change:playhead", () => {
     const to = model.get("playhead");
+    if (telling.now && player.playing) return; // another view has stopped as this one began to sound
     // What comes back of ours, as after a reconnect, is no wish of Python's.
     const ours = player.playing ? stood.includes(to) : to === stood.at(-1);
     if (timers.has("playhead") || ours || Math.abs(to - player.time()) < 1e-6) return;
     view.seek(to);
     view.reveal(to);
-    clearTimeout(timers.get("playhead")); // the kernel knows; what it says next counts at once
-    timers.delete("playhead");
+    forget("playhead"); // the kernel knows; what it says next counts at once
   });
 
   const shown = () => model.get("shown")?.length && view.show(...model.get("shown"));

@@ -1,6 +1,6 @@
 // The waveform that all panels share: what is seen, selected and played, with layers on top.
 
-import { amplitudeShare, timeDigits } from "./axis.js";
+import { timeDigits } from "./axis.js";
 import { h } from "./dom.js";
 import { createGestures } from "./gestures.js";
 import { createOverview } from "./overview.js";
@@ -31,14 +31,15 @@ const SETTLED_MS = 400; // a playhead that stands this long is told to screen re
  * Make the view of a sound.
  * @param frame of the panel
  * @param sound what `loadSound` gave
- * @param {{samples?: object, height?: number}} options `samples` of `createSamples`
+ * @param {{samples?: object, height?: number, name?: string}} options `samples` of `createSamples`;
+ *   `name` of the recording
  */
-export function createWaveView(frame, sound, { samples = null, height: waveHeight = 160 } = {}) {
+export function createWaveView(frame, sound, { samples = null, height: waveHeight = 160, name = "" } = {}) {
   const { t, signal } = frame;
   const duration = Math.max(sound.duration, 1 / RATE);
   const shortest = Math.min(0.004, duration);
   const top = Math.max(sound.peak, QUIETEST) / HEADROOM;
-  const listeners = { visible: new Set(), selection: new Set(), seek: new Set(), silence: new Set() };
+  const listeners = { visible: new Set(), selection: new Set(), seek: new Set(), silence: new Set(), playhead: new Set() };
   const handles = [];
   const keys = [];
   const descriptions = [];
@@ -101,14 +102,13 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
     set playhead(time) {
       playhead = within(time);
       placeHead();
+      tell("playhead", playhead);
       clearTimeout(settling); // while it moves, nobody wants to be told ten times a second
       settling = setTimeout(describe, SETTLED_MS);
     },
     /** CSS px from the left edge of the drawing. */
     x: (time) => ((time - visible.start) / (visible.stop - visible.start)) * painter.width,
     timeAt: (x) => visible.start + (x / painter.width) * (visible.stop - visible.start),
-    /** CSS px from the top of the drawing, of an amplitude -1..1. */
-    y: (amplitude) => waveHeight / 2 - amplitudeShare(scale, top)(amplitude) * (waveHeight / 2 - 1),
     /** See from `start` to `stop`, moved or shortened where the recording ends. */
     show(start, stop) {
       const span = Math.min(Math.max(stop - start, shortest), duration);
@@ -212,8 +212,6 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
     stage,
     canvas,
     samples,
-    /** Decides what of its own a key or pointer does; for panels and tests. */
-    handles,
   };
 
   stage.nbView = view; // to look into from the console, and from tests
@@ -260,7 +258,7 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
     stage.setAttribute("aria-valuetext", parts.filter(Boolean).join(" "));
   }
 
-  stage.setAttribute("aria-label", t("wave.label", { name: sound.name }));
+  stage.setAttribute("aria-label", t("wave.label", { name }));
   const own = waveKeys(view);
   // Keys work wherever the focus is in the panel, unless what has it has a use for them itself.
   frame.root.addEventListener("keydown", (event) => {
