@@ -23,8 +23,7 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _MARK = "_nbasr_answers"
 _STILL_AFTER = 1.0  # s without a change after which a notebook is told how a panel looks
 _MISSING = (  # the panel itself, where JupyterLab has no kernel or widgets for it
-    ".jp-OutputArea-child:has(.nbasr-still) + .jp-OutputArea-child:not(:has(.nbasr))"
-    "{display:none}"
+    ".jp-OutputArea-child:has(.nbasr-still) + .jp-OutputArea-child:not(:has(.nbasr)){display:none}"
 )
 
 

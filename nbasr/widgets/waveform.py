@@ -310,4 +310,6 @@ def _span(given: Any, what: str, duration: float = math.inf) -> tuple[float, flo
     end = "" if math.isinf(duration) else f" and at most {duration:g} s, the recording's length"
     if not (0 <= start < stop <= duration + _SLACK and math.isfinite(stop)):
         raise OptionError(f"{what} has 0 <= start < stop{end}, not {start:g} to {stop:g}.")
-    return start, min(stop, duration)
+    # To the sample: a browser's 32.43 may come as 32.43000030517578.
+    first, last = round(start * RATE), max(round(stop * RATE), round(start * RATE) + 1)
+    return first / RATE, min(last / RATE, duration)

@@ -13,7 +13,8 @@ export function createViewTools(frame, view, ...more) {
   const zoomIn = button({ label: t("wave.zoom_in"), icon: "zoomin", keys: "+", onclick: () => view.zoomBy(2) });
   const fit = button({ label: t("wave.fit"), icon: "fit", keys: "0", onclick: () => view.fit() });
   const decibel = button({ label: t("wave.decibel"), pressed: false, onclick: () => setScale() });
-  decibel.title = t("wave.decibel_hint");
+  decibel.title = `${t("wave.decibel_hint")} (D)`;
+  decibel.setAttribute("aria-keyshortcuts", "D");
   const help = button({ label: t("wave.keys"), icon: "help", keys: "?", onclick: () => toggle() });
   help.setAttribute("aria-expanded", "false");
   const list = h("div.nb-keys", { hidden: true, role: "region", "aria-label": t("wave.keys") });
@@ -34,7 +35,10 @@ export function createViewTools(frame, view, ...more) {
   }
 
   list.addEventListener("keydown", (event) => event.key === "Escape" && toggle(false));
-  view.addHelp([["D", t("wave.decibel_hint")], ["?", t("wave.keys")]]);
+  view.addHelp([
+    ["D", t("wave.decibel_hint")], ["?", t("wave.keys")],
+    [t("wave.key_wheel"), t("wave.help_wheel")], [`Ctrl ${t("wave.key_wheel")}`, t("wave.help_zoom")],
+  ]);
   return {
     element: h("div.nb-row.nb-viewtools", { role: "group", "aria-label": t("wave.view") },
       ...more, decibel, h("span.nb-group", {}, out, fit, zoomIn), help),
