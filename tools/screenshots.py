@@ -71,7 +71,8 @@ PICTURES = {
     "tuner": Picture(
         (
             "import nbasr",
-            'nbasr.ChunkTuner(nbasr.samples.open("meeting"))',
+            'nbasr.ChunkTuner(nbasr.samples.open("meeting"), '
+            "strategy=nbasr.chunking.Optimal(max_seconds=12))",
         ),
         height=1400,
     ),
