@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nbasr import settings
 from nbasr.chunking import Chunk, Strategy
 from nbasr.errors import OptionError
+from nbasr.pipeline.job import CUTTING
 from nbasr.widgets._texts import say
 
 if TYPE_CHECKING:
@@ -21,15 +22,7 @@ KINDS = ("auto", "magic", "python")
 
 _SAME = 1e-6  # seconds by which chunks may differ: less than a tenth of a sample
 _WIDTH = 92  # letters in a line of code
-_CUTTING = (
-    "min_seconds",
-    "target_seconds",
-    "min_pause",
-    "margin",
-    "threshold_db",
-    "above_floor_db",
-    "overlap",
-)  # the options of `%%transcribe` that strategies know, besides max_seconds, in the order written
+_CUTTING = tuple(name for name in CUTTING if name != "max_seconds")  # in the order written
 _SOURCE = "source"  # stands for what a recording without a file was opened from
 
 
