@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from browser.harness import Notebook
+from browser.harness import JupyterServer, Notebook
 
 TUNER = """
 import nbasr
@@ -56,3 +56,26 @@ def test_a_notebook_opened_again_shows_the_still_form_and_no_error(notebook: Not
     notebook.run()
     expect(notebook.panel(0).locator(".nb-count")).to_have_text("4 chunks")
     expect(output.locator(".nbasr-still")).to_be_hidden()
+
+
+def test_notebook_7_tunes_plays_and_keeps_the_same(open_notebook, notebook7: JupyterServer) -> None:
+    notebook = open_notebook([TUNER], host=notebook7, theme="dark", height=1200)
+    notebook.run()
+    panel = notebook.panel(0)
+    longest = panel.get_by_role("spinbutton", name="Longest")
+    longest.fill("8")
+    longest.press("Enter")
+    expect(panel.locator(".nb-count")).to_have_text("15 chunks")
+    notebook.wait_value("len(tuner.plan)", 15)
+    expect(panel).to_have_attribute("data-theme", "dark")
+    panel.locator(".nb-stage").focus()
+    notebook.page.keyboard.press("Space")
+    notebook.page.wait_for_function(
+        "(root) => root.nbTuner.player.time() > 0.2", arg=panel.element_handle()
+    )
+    notebook.page.keyboard.press("Space")
+    notebook.screenshot("tuner-notebook7")
+    expect(notebook.output(0).locator(".nbasr-still")).to_contain_text("15 chunks")
+    expect(notebook.output(0).locator(".nbasr-still")).to_be_hidden()
+    ours = [line for line in notebook.console_errors if "'schema'" not in line]  # Notebook 7's own
+    assert ours == []
