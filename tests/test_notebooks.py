@@ -268,7 +268,7 @@ def test_a_tuner_keeps_a_still_form_for_pages_without_a_kernel(tuned):
         output.data["text/html"]
         for cell in tuned.cells
         for output in cell.get("outputs", [])
-        if "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+        if "nbasr-still" in output.get("data", {}).get("text/html", "")
     ]
     assert len(stills) == 2
     assert all("<svg" in still and "chunks" in still for still in stills)

@@ -17,6 +17,9 @@ from nbasr import samples
 from nbasr.audio.levels import Levels
 from nbasr.widgets._sound import level_bytes, peak_bytes
 
+SAMPLE = 1 / 16000
+"""Seconds to which selections are rounded."""
+
 TWO_PANELS = """
 import nbasr
 recording = nbasr.samples.open("meeting")
@@ -59,7 +62,7 @@ def shown(module_notebook: Callable[..., Notebook]) -> Notebook:
 def fresh(shown: Notebook) -> Notebook:
     """Return the notebook with nothing zoomed, selected or marked."""
     here = view(stage_of(shown.panel(0)), "view.selection")
-    selected = here and [here["start"], here["stop"]]
+    selected = here and pytest.approx([here["start"], here["stop"]], abs=SAMPLE)
     at = view(stage_of(shown.panel(0)), "view.playhead")
     shown.wait_value("[panel.selection, panel.playhead]", [selected, pytest.approx(at)])
     shown.execute("panel.selection = None; panel.regions = (); panel.playhead = 0.0")
@@ -371,7 +374,9 @@ def test_a_drag_selects_and_python_reads_the_sound_of_it(fresh: Notebook) -> Non
     drag(fresh, stage, 24.0, 27.0)
     fresh.page.wait_for_function("stage => stage.nbView.selection", arg=stage.element_handle())
     selected = view(stage, "view.selection")
-    fresh.wait_value("panel.selection", [selected["start"], selected["stop"]])
+    fresh.wait_value(
+        "panel.selection", pytest.approx([selected["start"], selected["stop"]], abs=SAMPLE)
+    )
     pixel = view(stage, "view.duration / view.width")
     assert selected["start"] == pytest.approx(24, abs=9 * pixel), "or the edge of a pause near by"
     assert selected["stop"] == pytest.approx(27, abs=9 * pixel)
@@ -406,7 +411,7 @@ def test_a_double_click_takes_the_stretch_of_speech(fresh: Notebook) -> None:
     start = next(time for time in edges[1::2] if time > 20)
     stop = next(time for time in edges[::2] if time > start)
     fresh.page.mouse.dblclick(*place(stage, (start + stop) / 2))
-    fresh.wait_value("panel.selection", [pytest.approx(start), pytest.approx(stop)])
+    fresh.wait_value("panel.selection", pytest.approx([start, stop], abs=SAMPLE))
 
 
 def test_keys_move_the_playhead_and_extend_the_selection(fresh: Notebook) -> None:

@@ -1,9 +1,9 @@
 // Plays a recording on the audio clock: seek, loop, speed with the pitch kept; one panel at a time.
 
 import { pageWide } from "./pagewide.js";
+import { RATE } from "./pyramid.js";
 import { startRun } from "./run.js";
 
-const RATE = 16000;
 const PATIENCE_MS = 1500; // a browser that has not let sound through by then does not want to
 const IDLE_MS = 30000; // an audio clock that runs for nothing drains a battery
 const SHORTEST_LOOP = 0.05; // s

@@ -135,9 +135,9 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
       if (time > visible.stop) view.show(time - margin * span, time + (1 - margin) * span);
       else view.show(time - (1 - margin) * span, time + margin * span);
     },
-    /** Select a stretch; `null` for none. `by` tells listeners who did it. */
+    /** Select a stretch, to the sample, as the kernel does; `null` for none. `by` tells listeners who did it. */
     select(start, stop, by = "") {
-      const next = start === null ? null : { start: within(Math.min(start, stop)), stop: within(Math.max(start, stop)) };
+      const next = start === null ? null : { start: toSample(Math.min(start, stop)), stop: toSample(Math.max(start, stop)) };
       const same = next?.start === selection?.start && next?.stop === selection?.stop;
       selection = next && next.stop > next.start ? next : null;
       if (same) return;
@@ -226,6 +226,10 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
 
   function within(time) {
     return Math.min(Math.max(time, 0), duration);
+  }
+
+  function toSample(time) {
+    return within(Math.round(time * RATE) / RATE);
   }
 
   function middle() {
