@@ -299,6 +299,11 @@ def test_other_settings_speak_the_language_that_was_asked_for() -> None:
     panel.close()
 
 
+def test_a_language_without_texts_is_refused_in_one_sentence(panel: WaveformPanel) -> None:
+    with pytest.raises(OptionError, match=r"^language is one of en, zh, or '' .* not 'xx'\.$"):
+        WaveformPanel(panel.recording, language="xx")
+
+
 # -- What stays -------------------------------------------------------------------------------
 
 

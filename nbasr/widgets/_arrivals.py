@@ -134,15 +134,7 @@ class Arrivals:
                 return
             self.rows.set(row, "checking")
             incoming = row.incoming
-        try:
-            incoming.check(size, crc32)
-            with self._placing:
-                row.own = incoming.keep()
-        except ReceivingError as error:
-            self._let_go(row)
-            self.rows.failed(row, error)
-        else:
-            self._open_own(row)
+        self._place(row, incoming, lambda: incoming.check(size, crc32))
 
     def keep(self, row_id: str) -> None:
         """Take what has arrived of something that was broken off as it is."""
@@ -154,9 +146,17 @@ class Arrivals:
                 row.incoming, row.unfinished = self.inbox.resume(row.unfinished), None
             self.rows.set(row, "checking")
             incoming = row.incoming
+        self._place(row, incoming)
+
+    def _place(
+        self, row: Row, incoming: Incoming | None, check: Callable[[], object] | None = None
+    ) -> None:
+        """Put what has arrived into its place, if it passes a check, and open it."""
         try:
             if incoming is None:
                 raise ReceivingError("upload.elsewhere", name=row.name)
+            if check is not None:
+                check()
             with self._placing:
                 row.own = incoming.keep()
         except ReceivingError as error:

@@ -15,9 +15,9 @@ import anywidget
 import traitlets
 
 from nbasr import settings
-from nbasr.errors import NbasrError
+from nbasr.errors import NbasrError, OptionError
 from nbasr.widgets import _bundle
-from nbasr.widgets._texts import say
+from nbasr.widgets._texts import LANGUAGES, say
 
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _MARK = "_nbasr_answers"
@@ -73,6 +73,11 @@ class Panel(anywidget.AnyWidget):
     language
         Of the controls: ``"en"``, ``"zh"``, or ``""`` for the setting ``interface_language``, else
         the browser's.
+
+    Raises
+    ------
+    OptionError
+        If there are no texts in that language.
     """
 
     language = traitlets.Unicode("").tag(sync=True)
@@ -107,6 +112,16 @@ class Panel(anywidget.AnyWidget):
         self.on_msg(self._asked)
         if self._still_of:
             self.observe(lambda _: self.renew_still(), self._still_of)
+
+    @traitlets.validate("language")
+    def _language_is_known(self, proposal: dict[str, Any]) -> str:
+        value: str = proposal["value"]
+        if value and value.lower().split("-")[0] not in LANGUAGES:
+            raise OptionError(
+                f"language is one of {', '.join(LANGUAGES)}, or '' for the browser's, "
+                f"not {value!r}."
+            )
+        return value
 
     def still(self) -> str:
         """Return the panel as HTML that needs no kernel: for saved notebooks."""
