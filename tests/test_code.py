@@ -230,8 +230,8 @@ def test_a_model_is_found_whatever_its_folder_is_called(
     state = _tuning.planned(Settings(max_seconds=3.0), plan_by)
     code = written(state, model=str(folder), kind="magic")
     line, _, body = code.text.partition("\n")
-    job = transcribing.run(line.removeprefix("%%transcribe ") + " --plan", body, {}).value
-    assert job.spec.source == str(folder.resolve())
+    work = transcribing.run(line.removeprefix("%%transcribe ") + " --plan", body, {}).value
+    assert work.spec.source == str(folder.resolve())
 
 
 def test_one_channel_is_said_in_both_kinds(tmp_path: Path) -> None:

@@ -152,8 +152,8 @@ def test_without_any_memory_the_run_stops_with_what_it_has(model, recording):
 
 
 def test_the_other_chunks_of_a_batch_are_kept_when_one_cannot_be_mended(recording):
-    job = nbasr.plan(recording, model="sphinx", max_seconds=6, batch_size=4)
-    _, *others = sorted((item.chunk.duration for item in job.batches[0]), reverse=True)
+    work = nbasr.plan(recording, model="sphinx", max_seconds=6, batch_size=4)
+    _, *others = sorted((item.chunk.duration for item in work.batches[0]), reverse=True)
 
     class AllButOne(Small):
         def recognize(self, batch: Any) -> list[Recognition]:
@@ -162,7 +162,7 @@ def test_the_other_chunks_of_a_batch_are_kept_when_one_cannot_be_mended(recordin
             return [Recognition("heard") for _ in batch]
 
     with pytest.raises(OutOfMemoryError) as caught:
-        run(job, AllButOne(0.0), lambda _: None)
+        run(work, AllButOne(0.0), lambda _: None)
     (partial,) = caught.value.partial
     assert partial.recognized == pytest.approx(sum(others))
 

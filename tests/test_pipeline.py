@@ -135,9 +135,9 @@ def test_overlapping_chunks_tell_their_overlap_once(meeting, tiny, truth):
 
 def test_a_finished_plan_is_followed(meeting, tiny):
     plan = chunking.Optimal(max_seconds=6).plan(meeting)
-    job = nbasr.plan(meeting, model=tiny, chunking=plan)
-    assert job.plans == (plan,)
-    assert [item.chunk for item in job.items] == list(plan.chunks)
+    work = nbasr.plan(meeting, model=tiny, chunking=plan)
+    assert work.plans == (plan,)
+    assert [item.chunk for item in work.items] == list(plan.chunks)
 
 
 def test_ones_own_strategy_needs_only_a_plan_method(meeting, tiny):
@@ -145,8 +145,8 @@ def test_ones_own_strategy_needs_only_a_plan_method(meeting, tiny):
         def plan(self, recording):
             return chunking.Fixed(max_seconds=5).plan(recording)
 
-    job = nbasr.plan(meeting, model=tiny, chunking=EveryFive())
-    assert max(chunk.duration for chunk in job.plans[0].chunks) <= 5
+    work = nbasr.plan(meeting, model=tiny, chunking=EveryFive())
+    assert max(chunk.duration for chunk in work.plans[0].chunks) <= 5
 
 
 def test_a_plan_of_another_recording_is_refused(meeting, tiny):
@@ -217,11 +217,11 @@ def test_a_mistyped_option_gets_a_suggestion(meeting):
 
 def test_the_plan_tells_chunks_batches_and_memory_without_loading(meeting, tiny):
     nbasr.models.unload_all()
-    job = nbasr.plan(meeting, model=tiny, max_seconds=6, batch_size=4)
+    work = nbasr.plan(meeting, model=tiny, max_seconds=6, batch_size=4)
     assert not nbasr.models.resident()
-    shown = repr(job)
-    assert f"{len(job.items)} chunks" in shown
-    assert f"{len(job.batches)} of up to 4" in shown
+    shown = repr(work)
+    assert f"{len(work.items)} chunks" in shown
+    assert f"{len(work.batches)} of up to 4" in shown
     assert "weights 7.9 MB" in shown  # 1.98 M parameters of 4 bytes
     assert "(float32, cpu)" in shown
     assert "(nf4, cpu)" in repr(nbasr.plan(meeting, model=tiny, quantization="nf4"))
@@ -229,11 +229,11 @@ def test_the_plan_tells_chunks_batches_and_memory_without_loading(meeting, tiny)
 
 def test_progress_is_told_in_seconds_of_audio_up_to_the_end(meeting, tiny):
     told = []
-    job = nbasr.plan(meeting, model=tiny, max_seconds=6)
+    work = nbasr.plan(meeting, model=tiny, max_seconds=6)
     nbasr.transcribe(meeting, model=tiny, max_seconds=6, progress=told.append)
     assert [progress.state for progress in told[:2]] == ["loading", "running"]
     assert told[-1].state == "finished"
-    assert told[-1].done == pytest.approx(job.seconds)
+    assert told[-1].done == pytest.approx(work.seconds)
     assert [progress.done for progress in told] == sorted(progress.done for progress in told)
 
 
@@ -260,8 +260,8 @@ def test_an_interrupt_before_anything_is_finished_stays_an_interrupt(meeting, ti
 def test_auto_falls_back_to_the_embedded_engine_and_says_so(meeting):
     nbasr.models.unload_all()
     with pytest.warns(ModelWarning, match="sphinx"):
-        job = nbasr.plan(meeting)
-    assert job.spec.engine == "sphinx"
+        work = nbasr.plan(meeting)
+    assert work.spec.engine == "sphinx"
 
 
 def test_auto_takes_the_resident_model(meeting, tiny):

@@ -194,9 +194,9 @@ def test_options_of_cutting_reach_the_strategy(home: Path, given, told: str) -> 
     from nbasr.pipeline.transcribe import plan
 
     meeting = samples.open("meeting")
-    job = plan(meeting, model="sphinx", max_seconds=20, **given)
+    work = plan(meeting, model="sphinx", max_seconds=20, **given)
     kind = given.get("chunking", "optimal").capitalize()
-    assert job.plans[0].strategy == f"{kind}(max_seconds=20, {told})"
+    assert work.plans[0].strategy == f"{kind}(max_seconds=20, {told})"
 
 
 def test_a_level_in_one_way_undoes_what_is_set_in_the_other(home: Path) -> None:

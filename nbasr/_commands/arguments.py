@@ -95,8 +95,8 @@ class Command:
     examples
         Lines to imitate, each with what it does.
     other
-        What the other words are: ``"source"``, ``"model"``, ``"resident"``, ``"command"``,
-        ``"size"``, or ``""`` where there are none.
+        What the other words are: ``"source"``, ``"model"``, ``"resident"``, ``"job"``,
+        ``"command"``, ``"size"``, or ``""`` where there are none.
     """
 
     usage: tuple[str, ...]

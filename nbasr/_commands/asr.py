@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from nbasr._commands import machine, residents
+from nbasr._commands import machine, residents, running
 from nbasr._commands.arguments import Command, Parsed
 from nbasr._commands.words import check_closed, split
 from nbasr.errors import OptionError, did_you_mean
@@ -45,7 +45,13 @@ def run(line: str, names: Mapping[str, Any]) -> Any:
 def manual() -> str:
     """Write the manual of ``%asr``."""
     wide = max(len(command.usage[0]) for command in commands().values())
-    lines = ["%asr COMMAND [options]", "", "Look at this machine and at models.", "", "Commands"]
+    lines = [
+        "%asr COMMAND [options]",
+        "",
+        "Look at this machine, at models and at jobs.",
+        "",
+        "Commands",
+    ]
     for command in commands().values():
         lines.append(f"  {command.usage[0]:{wide}}  {command.about.splitlines()[0]}")
     lines += ["", "%asr COMMAND --help tells more. In the shell: nbasr doctor."]
@@ -62,6 +68,7 @@ def commands() -> Mapping[str, Command]:
         ),
         *residents.commands(),
         *machine.commands(),
+        *running.commands(),
         Command(
             ("%asr help [COMMAND]",), "Show this, or the manual of a command.", other="command"
         ),
@@ -98,5 +105,6 @@ _DO: dict[str, Callable[[Parsed, Mapping[str, Any]], Any]] = {
     "status": machine.status,
     "budget": machine.set_budget,
     "clean": machine.clean,
+    "stop": running.stop,
     "help": lambda parsed, _: _help([word.typed for word in parsed.others]),
 }

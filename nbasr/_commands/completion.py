@@ -170,6 +170,10 @@ def _others(kind: str, fragment: str, typed: str, after: str) -> Iterator[Offer]
         from nbasr.models import manager
 
         return _starting(typed, [model.name for model in manager.resident()], "value")
+    if kind == "job":
+        from nbasr._commands import running
+
+        return _starting(typed, running.numbers(), "value")
     return iter(())
 
 

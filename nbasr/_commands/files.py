@@ -150,8 +150,8 @@ def _one(
 
     quiet, overwrite = (bool(parsed.values.get(name)) for name in ("quiet", "overwrite"))
     if parsed.values.get("plan"):
-        job = plan(source.value, **options)
-        print("\n".join([str(job), *map(str, job.plans)]))
+        work = plan(source.value, **options)
+        print("\n".join([str(work), *map(str, work.plans)]))
         tally.done += 1
         return True
     if place.taken and not overwrite:

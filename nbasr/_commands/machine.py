@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nbasr._commands import running
 from nbasr._commands.arguments import Command, Parsed
 from nbasr._commands.table import Page, Table
 from nbasr._units import size
@@ -16,7 +17,8 @@ def commands() -> tuple[Command, ...]:
     return (
         Command(
             ("%asr status",),
-            "Show the devices, the loaded models with their memory by part, and who else uses it.",
+            "Show the devices, the loaded models with their memory by part, the jobs at work, and "
+            "who else uses the memory.",
         ),
         Command(
             ("%asr budget [SIZE | none]",),
@@ -51,6 +53,9 @@ def status(_parsed: Parsed, _names: Mapping[str, Any]) -> Page:
     columns = ("model", "precision", "device", "memory", "of it", "stays")
     none = "No model is loaded; %asr models lists them."
     tables.append(("Models", Table(columns, tuple(rows), "" if rows else none)))
+    jobs = running.table()
+    if jobs is not None:
+        tables.append(("Jobs", jobs))
     others = [
         (
             reading.device,

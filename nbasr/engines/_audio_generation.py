@@ -45,14 +45,14 @@ def only_greedy(model: Any) -> None:
 def stop_at(start: int, budgets: Sequence[int]) -> Any:
     """Make a criterion that ends each row when its own budget is used up."""
     import torch
-    from transformers import StoppingCriteria, StoppingCriteriaList
+    from transformers import StoppingCriteria
 
     class Stop(StoppingCriteria):  # type: ignore[misc]  # transformers is untyped here
         def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002
             used = input_ids.shape[1] - start
             return torch.tensor([used >= most for most in budgets], device=input_ids.device)
 
-    return StoppingCriteriaList([Stop()])
+    return Stop()
 
 
 def watching(ends: tuple[int, ...], budgets: Sequence[int]) -> Any:

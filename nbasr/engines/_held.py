@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from nbasr.engines import stopping
 from nbasr.errors import ModelError
 from nbasr.memory import modules
 
@@ -38,6 +39,7 @@ class Held(Generic[T]):
         self.spec = spec
         self.lock = threading.Lock()  # work, saving and closing keep off each other
         self._loaded: T | None = loaded
+        stopping.watch(loaded.model)
 
     @property
     def module(self) -> Any:

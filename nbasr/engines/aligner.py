@@ -18,6 +18,7 @@ from nbasr.engines._quiet import quiet
 from nbasr.engines.base import RATE, EngineSpec, check
 from nbasr.engines.checkpoint import engine_of
 from nbasr.engines.languages import language_code, language_name
+from nbasr.engines.stopping import held
 from nbasr.errors import ModelError
 from nbasr.text.scripts import script
 from nbasr.transcript.transcript import Word
@@ -121,7 +122,7 @@ class Aligner(Held[Pretrained]):
         for samples, _, _ in items:
             check(samples, self.spec)
         codes = [must_know(language, text) for _, text, language in items]
-        with self.lock, quiet():
+        with held(self.lock), quiet():
             self._there()
             cut = [self._cut(text, code) for (_, text, _), code in zip(items, codes, strict=True)]
             texts = [[token for _, tokens in lines for token in tokens] for lines in cut]

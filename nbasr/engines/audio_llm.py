@@ -20,6 +20,7 @@ from nbasr.engines.base import RATE, EngineSpec, Recognition, Request, check
 from nbasr.engines.checkpoint import read_config
 from nbasr.engines.languages import language_code, language_name
 from nbasr.engines.quantization import TORCH_DTYPES
+from nbasr.engines.stopping import criterion, held
 from nbasr.errors import ModelError, ModelWarning, OptionError
 from nbasr.transcript.transcript import Segment
 
@@ -89,7 +90,7 @@ class AudioLLMEngine(Held[Pretrained]):
 
         for request in batch:
             check(request.samples, self.spec)
-        with self.lock, quiet(), torch.inference_mode():
+        with held(self.lock), quiet(), torch.inference_mode():
             call = _Call(self.spec, self._there(), self._family, self._languages)
             wishes = [call.wish(request) for request in batch]
             loud = [n for n, request in enumerate(batch) if request.samples.any()]
@@ -178,7 +179,7 @@ class _Call:
             **inputs,
             generation_config=self._generation(max(budgets), ends),
             logits_processor=[watch],
-            stopping_criteria=stop_at(start, budgets),
+            stopping_criteria=[stop_at(start, budgets), criterion()],
         )[:, start:].tolist()
         return [
             self._recognition(ids[n][: budgets[n]], ends, watch.score(n), wishes[n], request)

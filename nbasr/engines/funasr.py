@@ -14,6 +14,7 @@ from nbasr.engines._funasr_load import Loaded, Part, load
 from nbasr.engines._held import Held
 from nbasr.engines.base import RATE, EngineSpec, Recognition, Request, check
 from nbasr.engines.languages import language_code, language_name
+from nbasr.engines.stopping import held
 from nbasr.errors import ModelError, ModelWarning, OptionError
 
 
@@ -55,7 +56,7 @@ class FunAsrEngine(Held[Loaded]):
         groups: dict[tuple[str | None, tuple[str, ...]], list[int]] = defaultdict(list)
         for index, request in enumerate(batch):
             groups[wishes[index], request.hotwords].append(index)
-        with self.lock:
+        with held(self.lock):
             loaded = self._there()
             for (language, hotwords), indices in groups.items():
                 call = Call(self.spec, loaded, language, hotwords)

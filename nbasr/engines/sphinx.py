@@ -6,12 +6,14 @@ import itertools
 import re
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbasr.engines._sphinx_process import SphinxProcess
 from nbasr.engines.base import RATE, EngineSpec, Recognition, Request, check
 from nbasr.engines.languages import language_code, language_name
+from nbasr.engines.stopping import held
 from nbasr.errors import ModelError, OptionError
 from nbasr.transcript.transcript import Segment, Word
 
@@ -82,14 +84,7 @@ class SphinxEngine:
     def __init__(self, spec: EngineSpec) -> None:
         self.spec = spec
         self._lock = threading.Lock()
-        try:
-            from pocketsphinx import Decoder
-
-            self._decoder: Any = Decoder(samprate=RATE, loglevel="FATAL")
-        except Exception as error:
-            raise ModelError(
-                f"The embedded engine cannot be started ({error}); install pocketsphinx again."
-            ) from error
+        self._process: SphinxProcess | None = SphinxProcess()
 
     def recognize(self, batch: Sequence[Request]) -> list[Recognition]:
         """Recognise each request; see `nbasr.engines.base.Engine`.
@@ -99,8 +94,8 @@ class SphinxEngine:
         for request in batch:
             check(request.samples, self.spec)
             self._refuse(request)
-        with self._lock:
-            if self._decoder is None:
+        with held(self._lock):
+            if self._process is None:
                 raise ModelError(f"{self.spec.name} was unloaded; load it again.")
             return [self._one(request) for request in batch]
 
@@ -112,7 +107,9 @@ class SphinxEngine:
     def close(self) -> None:
         """Let go of the model; the engine cannot be used again."""
         with self._lock:
-            self._decoder = None
+            if self._process is not None:
+                self._process.close()
+            self._process = None
 
     def _refuse(self, request: Request) -> None:
         """Raise if the request is for something that this engine cannot do."""
@@ -148,28 +145,20 @@ class SphinxEngine:
     def _words(
         self, samples: NDArray[np.float32], start: float, stop: float, spoken: list[Interval]
     ) -> list[Word]:
-        """Decode one utterance, alone: nothing learnt from the ones before may change its text."""
-        decoder = self._decoder
+        """Decode one utterance."""
+        assert self._process is not None
         sound = samples[round(start * RATE) : round(stop * RATE)]
         lead = MARGIN if any(a - NEAR < start < b for a, b in spoken) else 0.0
         tail = MARGIN if any(a < stop < b + NEAR for a, b in spoken) else 0.0
-        decoder.reinit_feat()
-        decoder.start_utt()
-        try:
-            decoder.process_raw(_pcm(sound, lead, tail), full_utt=True)
-        finally:
-            decoder.end_utt()
-        if decoder.hyp() is None:
-            return []
         words = []
-        for seg in decoder.seg():
-            text = _VARIANT.sub("", seg.word)
+        for word, first_frame, last_frame, chance in self._process.words(_pcm(sound, lead, tail)):
+            text = _VARIANT.sub("", word)
             if text.startswith(_MARKS):
                 continue
-            first = start + seg.start_frame * FRAME - lead
-            last = start + (seg.end_frame + 1) * FRAME - lead
+            first = start + first_frame * FRAME - lead
+            last = start + (last_frame + 1) * FRAME - lead
             first, last = (min(max(time, start), stop) for time in (first, last))
-            words.append(Word(first, last, text, min(1.0, seg.prob)))
+            words.append(Word(first, last, text, min(1.0, chance)))
         return words
 
 

@@ -16,6 +16,7 @@ from nbasr.engines._whisper_answer import Answer
 from nbasr.engines._whisper_load import Loaded, load
 from nbasr.engines.base import RATE, EngineSpec, Recognition, Request, check
 from nbasr.engines.languages import language_code, language_name
+from nbasr.engines.stopping import criterion, held
 from nbasr.errors import ModelError, ModelWarning, OptionError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class WhisperEngine(Held[Loaded]):
         groups: dict[tuple[str, str], list[int]] = defaultdict(list)
         for index, request in enumerate(batch):
             groups[request.task, _before(request)].append(index)
-        with self.lock, quiet(), torch.inference_mode():
+        with held(self.lock), quiet(), torch.inference_mode():
             loaded = self._there()
             for (task, prompt), indices in groups.items():
                 call = _Call(self.spec, loaded, task, prompt)
@@ -158,6 +159,7 @@ class _Call:
             do_sample=False,
             num_beams=1,
             logits_processor=[confidence],
+            stopping_criteria=[criterion()],
         ).tolist()
         results = []
         for n, request in enumerate(requests):

@@ -16,6 +16,7 @@ from nbasr.engines.languages import language_code
 from nbasr.errors import ModelWarning, NbasrError, OptionError, OutOfMemoryError
 from nbasr.memory.shortage import ran_out
 from nbasr.models import estimating
+from nbasr.pipeline import turns
 from nbasr.pipeline._stretches import Stretch, halves_of, strays, stretches_of, with_words_of
 from nbasr.pipeline.batching import pack
 from nbasr.pipeline.progress import Listener, Progress, clock
@@ -30,7 +31,7 @@ _HAIR = 0.5  # s, by which the times of a transcript may exceed its recording
 
 
 @dataclass(eq=False)
-class Work:
+class Alignment:
     """One transcript to align, and what became of its segments.
 
     Parameters
@@ -56,7 +57,7 @@ class Work:
         """Seconds of sound to align."""
         return sum(stretch.duration for stretch in self.stretches)
 
-    def halves(self, stretch: Stretch, spec: EngineSpec) -> list[tuple[Work, Stretch]]:
+    def halves(self, stretch: Stretch, spec: EngineSpec) -> list[tuple[Alignment, Stretch]]:
         """Return one of its stretches as two; nothing if it cannot be cut."""
         segments, duration = self.transcript.segments, self.recording.duration
         return [(self, half) for half in halves_of(stretch, segments, duration, spec.max_seconds)]
@@ -72,9 +73,9 @@ class Work:
         return replace(self.transcript, segments=made, notes=notes)
 
 
-def work_of(
+def alignment_of(
     transcript: Transcript, recording: Recording, spec: EngineSpec, language: str | None
-) -> Work:
+) -> Alignment:
     """Put the segments of a transcript together to stretches; those that cannot be are refused."""
     segments = transcript.segments
     last = max((segment.stop for segment in segments), default=0.0)
@@ -105,17 +106,17 @@ def work_of(
         else:
             numbers.append(number)
     stretches = stretches_of(spoken, numbers, recording.duration, spec.max_seconds)
-    return Work(transcript, recording, stretches, refused)
+    return Alignment(transcript, recording, stretches, refused)
 
 
-def text_work(
+def text_alignment(
     recording: Recording,
     text: str,
     start: float,
     stop: float | None,
     language: str | None,
     spec: EngineSpec,
-) -> Work:
+) -> Alignment:
     """Take a text without times as one stretch, its lines as segments over all of it."""
     if not is_spoken(text):
         raise OptionError("There is nothing to align: the text has neither letter nor number.")
@@ -136,16 +137,18 @@ def text_work(
     transcript = Transcript(segments, recording.duration, code, spec.name, recording.name)
     numbers = tuple(range(len(lines)))
     stretch = Stretch(numbers, start, end, "\n".join(lines), code, whole=True)
-    return Work(transcript, recording, [stretch])
+    return Alignment(transcript, recording, [stretch])
 
 
-def done_with(works: Sequence[Work], aligner: Aligner, tell: Listener) -> list[Transcript]:
+def done_with(
+    alignments: Sequence[Alignment], aligner: Aligner, tell: Listener
+) -> list[Transcript]:
     """Align all stretches, as many at once as memory allows; return the transcripts with words."""
-    todo = [(work, stretch) for work in works for stretch in work.stretches]
+    todo = [(alignment, stretch) for alignment in alignments for stretch in alignment.stretches]
     spec = aligner.spec
-    names = {work.recording.name for work in works}
-    name = names.pop() if len(works) == 1 else f"{len(works)} recordings"
-    total = sum(work.seconds for work in works)
+    names = {alignment.recording.name for alignment in alignments}
+    name = names.pop() if len(alignments) == 1 else f"{len(alignments)} recordings"
+    total = sum(alignment.seconds for alignment in alignments)
     done, began, interrupted = 0.0, time.perf_counter(), False
 
     def state(word: str) -> Progress:
@@ -167,14 +170,14 @@ def done_with(works: Sequence[Work], aligner: Aligner, tell: Listener) -> list[T
         interrupted = True
     with contextlib.suppress(KeyboardInterrupt):  # too late: the work is done
         tell(state("interrupted" if interrupted else "finished"))
-    refused = [error for work in works for error in work.refused]
+    refused = [error for alignment in alignments for error in alignment.refused]
     if refused:
         count = f"{len(refused)} segment{'s' * (len(refused) != 1)}"
         warnings.warn(f"{count} got no word times: {refused[0]}", ModelWarning, stacklevel=3)
-    return [work.result(interrupted=interrupted) for work in works]
+    return [alignment.result(interrupted=interrupted) for alignment in alignments]
 
 
-def _align(parts: list[tuple[Work, Stretch]], aligner: Aligner) -> None:
+def _align(parts: list[tuple[Alignment, Stretch]], aligner: Aligner) -> None:
     """Align stretches at once; when memory runs out, in halves, at last segment by segment.
 
     So are segments that were aligned together and came out far beside their own times.
@@ -185,50 +188,50 @@ def _align(parts: list[tuple[Work, Stretch]], aligner: Aligner) -> None:
         found = _attempt(batch, aligner)
         if found is not None:
             astray = []
-            for (work, stretch), words in zip(batch, found, strict=True):
-                segments = work.transcript.segments
-                halves = work.halves(stretch, aligner.spec)
+            for (alignment, stretch), words in zip(batch, found, strict=True):
+                segments = alignment.transcript.segments
+                halves = alignment.halves(stretch, aligner.spec)
                 if halves and strays(stretch, segments, words):
                     astray += halves
                 else:
-                    work.done.update(with_words_of(stretch, segments, words))
+                    alignment.done.update(with_words_of(stretch, segments, words))
             if astray:
                 todo.append(astray)
             continue
         # The error is gone here, and with it the frames that held its tensors.
         memory.collect()
-        work, stretch = batch[0]
+        alignment, stretch = batch[0]
         if len(batch) > 1:
             middle = (len(batch) + 1) // 2
             todo += [batch[middle:], batch[:middle]]
             continue
-        halves = work.halves(stretch, aligner.spec)
+        halves = alignment.halves(stretch, aligner.spec)
         if halves:
             todo += [[half] for half in reversed(halves)]
             continue
-        work.refused.append(
+        alignment.refused.append(
             OutOfMemoryError(
                 f"{aligner.spec.name} has no memory left for {stretch.duration:.0f} s of "
-                f'{work.recording.name}; unload other models, take device="cpu", or give a '
+                f'{alignment.recording.name}; unload other models, take device="cpu", or give a '
                 "transcript in shorter segments."
             )
         )
 
 
 def _attempt(
-    parts: Sequence[tuple[Work, Stretch]], aligner: Aligner
+    parts: Sequence[tuple[Alignment, Stretch]], aligner: Aligner
 ) -> list[tuple[Word, ...]] | None:
     """Return the words of each stretch; None if memory ran out."""
     spec = aligner.spec
     longest = max(stretch.duration for _, stretch in parts)
+    items = [
+        (alignment.recording.read(stretch.start, stretch.stop), stretch.text, stretch.language)
+        for alignment, stretch in parts
+    ]
     try:
-        memory.check(estimating.run_bytes(spec, longest, len(parts)), spec.device)
-        return aligner.align_batch(
-            [
-                (work.recording.read(stretch.start, stretch.stop), stretch.text, stretch.language)
-                for work, stretch in parts
-            ]
-        )
+        with turns.turn(spec.device):
+            memory.check(estimating.run_bytes(spec, longest, len(parts)), spec.device)
+            return aligner.align_batch(items)
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbasr import settings
@@ -10,7 +10,8 @@ from nbasr.audio.recording import Recording
 from nbasr.engines.aligner import must_know
 from nbasr.errors import ModelError, OptionError
 from nbasr.models import manager
-from nbasr.pipeline._word_times import done_with, text_work, work_of
+from nbasr.pipeline import at_work
+from nbasr.pipeline._word_times import alignment_of, done_with, text_alignment
 from nbasr.pipeline.progress import Listener, Progress, listener
 from nbasr.transcript.transcript import Transcript
 
@@ -95,19 +96,19 @@ def align(
                 "transcript[start:stop]."
             )
         spec = chosen_aligner(options, language)
-        work = work_of(text, recording, spec, language)
+        found = alignment_of(text, recording, spec, language)
     else:
         if not isinstance(text, str):
             raise OptionError(f"text is a string or a Transcript, not {type(text).__name__}.")
         must_know(options.language, text)
         spec = chosen_aligner(options, options.language)
-        work = text_work(recording, text, start, stop, options.language, spec)
-    if work.refused and not work.stretches:
-        raise work.refused[0]
+        found = text_alignment(recording, text, start, stop, options.language, spec)
+    if found.refused and not found.stretches:
+        raise found.refused[0]
     tell = listener(told)
-    tell(Progress(recording.name, 0.0, work.seconds, 0.0, state="loading", model=spec.name))
-    with manager.using(spec, options) as engine:
-        return done_with([work], engine, tell)[0]
+    tell(Progress(recording.name, 0.0, found.seconds, 0.0, state="loading", model=spec.name))
+    with at_work.using(spec, options) as engine:
+        return done_with([found], engine, tell)[0]
 
 
 def with_words(
@@ -153,6 +154,7 @@ def all_with_words(
     *,
     language: str | None = None,
     tell: Listener | None = None,
+    keep: Callable[[Callable[[], list[Transcript]]], None] | None = None,
 ) -> list[Transcript]:
     """Return transcripts with the times of their words; see `with_words`.
 
@@ -164,6 +166,8 @@ def all_with_words(
         As for `with_words`.
     tell
         Is told how far it is, in seconds of sound.
+    keep
+        Is given, at the beginning, a function that returns the transcripts as far as they are.
 
     Returns
     -------
@@ -171,8 +175,10 @@ def all_with_words(
         In the same order. Interrupting the kernel leaves the rest without words; a note in each
         says so.
     """
-    work = [work_of(*pair, aligner.spec, language) for pair in pairs]
-    return done_with(work, aligner, tell or (lambda _: None))
+    alignments = [alignment_of(*pair, aligner.spec, language) for pair in pairs]
+    if keep is not None:
+        keep(lambda: [alignment.result(interrupted=False) for alignment in alignments])
+    return done_with(alignments, aligner, tell or (lambda _: None))
 
 
 def chosen_aligner(options: Options, language: str | None) -> EngineSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from nbasr import memory
 from nbasr.engines.base import Engine, Recognition, Request
 from nbasr.memory.shortage import ran_out
 from nbasr.models import estimating
+from nbasr.pipeline import turns
 
 OUT_OF_MEMORY = "out_of_memory"
 """Flag of a chunk that does not fit even alone, so that it is cut in two."""
@@ -36,6 +38,8 @@ class Ladder:
     steps: list[tuple[int, int]] = field(default_factory=list)
     """What was done: (requests that did not fit, requests tried next); (1, 0): a chunk to cut."""
     measured: int = 0
+    waited: float = 0.0
+    """Seconds during which others had the device."""
 
     def recognize(self, requests: Sequence[Request]) -> list[Recognition]:
         """Recognise requests, in as many parts as memory needs."""
@@ -73,7 +77,14 @@ class Ladder:
         return predicted or len(requests) * longest
 
     def _attempt(self, requests: list[Request]) -> list[Recognition] | None:
-        """Recognise requests; None if memory ran out."""
+        """Recognise requests when it is their turn; None if memory ran out."""
+        began = time.perf_counter()
+        with turns.turn(self.engine.spec.device):
+            self.waited += time.perf_counter() - began
+            return self._alone(requests)
+
+    def _alone(self, requests: list[Request]) -> list[Recognition] | None:
+        """Recognise requests with the device to themselves; None if memory ran out."""
         spec = self.engine.spec
         seconds, count = max(request.duration for request in requests), len(requests)
         device = spec.device

@@ -29,7 +29,8 @@ class Progress:
     text
         The text heard last.
     state
-        ``"loading"``, ``"running"``, ``"finished"`` or ``"interrupted"``.
+        ``"waiting"`` (for room beside other models), ``"loading"``, ``"running"``, ``"finished"``,
+        ``"interrupted"`` or ``"failed"``.
     model
         Name of the model.
     """
@@ -55,7 +56,9 @@ class Progress:
     def __str__(self) -> str:
         """Tell it in one line."""
         if self.state == "loading":
-            return f"{self.name} · loading {self.model} …"
+            return f"{self.name} · loading {self.model} … {self.text}".rstrip()
+        if self.state == "waiting":
+            return f"{self.name} · waiting to begin with {self.model} …"
         parts = [f"{self.name} · {clock(self.done)} of {clock(self.total)}"]
         if self.speed:
             parts.append(f"{self.speed:.3g} × real time")
@@ -68,9 +71,9 @@ class Progress:
     def _repr_html_(self) -> str:
         """Draw it: a bar, the line, the last words; without style or script it is still text."""
         share = self.done / self.total if self.total else float(self.state == "finished")
-        colour = "warn" if self.state == "interrupted" else "brand"
-        fallback = "#c05b00" if self.state == "interrupted" else "#1976d2"
-        words = self.text if self.state in ("running", "interrupted") else ""
+        broken = self.state in ("interrupted", "failed")
+        colour, fallback = ("warn", "#c05b00") if broken else ("brand", "#1976d2")
+        words = self.text if broken or self.state == "running" else ""
         words = words if len(words) <= 160 else "… " + words[-158:].split(" ", 1)[-1]
         tail = (
             f'<div style="color:var(--jp-ui-font-color2,#777)">{html.escape(words)}</div>'
@@ -103,18 +106,19 @@ Listener = Callable[[Progress], None]
 
 
 class Throttle:
-    """Hand progress on at most ten times a second, and always its first and last state."""
+    """Hand progress on at most ten times a second, and always a new state."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._last = float("-inf")
+        self._state = ""
 
     def __call__(self, progress: Progress) -> None:
-        """Hand `progress` on, unless the last one was told too short a time ago."""
+        """Hand `progress` on, unless one like it was told too short a time ago."""
         now = time.monotonic()
-        if progress.state == "running" and now - self._last < INTERVAL:
+        if progress.state == self._state and now - self._last < INTERVAL:
             return
-        self._last = now
+        self._last, self._state = now, progress.state
         self._listener(progress)
 
 
@@ -153,6 +157,6 @@ class _Display:
 
 
 def _terminal(progress: Progress) -> None:
-    end = "\n" if progress.state in ("finished", "interrupted") else ""
+    end = "\n" if progress.state in ("finished", "interrupted", "failed") else ""
     sys.stderr.write(f"\r\x1b[K{progress}{end}")
     sys.stderr.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nbasr import settings
@@ -12,16 +11,16 @@ from nbasr.audio.recording import Recording
 from nbasr.errors import AudioError, NbasrError, OptionError
 from nbasr.models import catalog, manager
 from nbasr.models.model import Model
-from nbasr.pipeline.aligning import all_with_words, chosen_aligner
-from nbasr.pipeline.job import CUTTING, Job, cut
-from nbasr.pipeline.progress import Listener, Progress, listener
-from nbasr.pipeline.run import run
+from nbasr.pipeline.aligning import chosen_aligner
+from nbasr.pipeline.perform import perform
+from nbasr.pipeline.progress import Listener, listener
+from nbasr.pipeline.work import CUTTING, Work, cut
 from nbasr.transcript.transcript import Transcript
 from nbasr.transcript.transcripts import Transcripts
 
 if TYPE_CHECKING:
     from nbasr.chunking import ChunkPlan
-    from nbasr.pipeline.job import Cutter
+    from nbasr.pipeline.work import Cutter
 
 
 def transcribe(
@@ -145,7 +144,7 @@ def transcribe(
     plan : what this would do, without doing it.
     """
     told = settings.current().progress if progress is None else progress
-    job = _job(
+    work = _work(
         source,
         model=model,
         language=language,
@@ -170,38 +169,11 @@ def transcribe(
         batch_size=batch_size,
         channel=channel,
     )
-    tell = listener(told)
-    tell(Progress(job.name, 0.0, job.seconds, 0.0, state="loading", model=job.spec.name))
-    with manager.using(job.spec, job.options) as engine:
-        transcripts = run(job, engine, tell)
-    whole = all(one.complete for one in transcripts)  # who has interrupted it wants no more work
-    if job.aligner is not None and whole and any(one.text for one in transcripts):
-        transcripts = _aligned(job, transcripts, tell)
-    return transcripts if job.many else transcripts[0]
+    transcripts = perform(work, listener(told))
+    return transcripts if work.many else transcripts[0]
 
 
-def _aligned(job: Job, transcripts: Transcripts, tell: Listener) -> Transcripts:
-    """Find the times of words with the job's aligner; the text is not lost if that fails."""
-    assert job.aligner is not None
-    pairs = list(zip(transcripts, job.recordings, strict=True))
-    try:
-        with manager.using(job.aligner, job.options) as aligner:
-            return Transcripts(
-                all_with_words(pairs, aligner, language=job.options.language, tell=tell)
-            )
-    except KeyboardInterrupt:  # while the aligner was loaded: later ones end in its own notes
-        note = "interrupted: the segments have no words"
-        return Transcripts(replace(one, notes=(*one.notes, note)) for one in transcripts)
-    except Exception as error:
-        error.partial = transcripts  # type: ignore[attr-defined]
-        error.add_note(
-            "The text is there, without the times of words: the error's attribute partial holds it "
-            "(in a notebook: import sys; sys.last_value.partial)."
-        )
-        raise
-
-
-def plan(source: Any, **options: Any) -> Job:
+def plan(source: Any, **options: Any) -> Work:
     """Tell what `transcribe` would do with these arguments, without loading or downloading a model.
 
     Parameters
@@ -211,7 +183,7 @@ def plan(source: Any, **options: Any) -> Job:
 
     Returns
     -------
-    Job
+    Work
         Its ``plans`` (chunks and cuts of each recording), ``batches``, ``spec`` (the model) and
         ``memory`` (what that will take); in a cell it shows them.
 
@@ -221,10 +193,10 @@ def plan(source: Any, **options: Any) -> Job:
         As `transcribe`.
     """
     options.pop("progress", None)
-    return _job(source, **options)
+    return _work(source, **options)
 
 
-def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
+def _work(source: Any, *, chunking: Any = None, **given: Any) -> Work:
     """Open the recordings, choose the model, cut."""
     name = chunking if isinstance(chunking, str) else None
     if isinstance(given.get("model"), Model):
@@ -244,7 +216,7 @@ def _job(source: Any, *, chunking: Any = None, **given: Any) -> Job:
     if custom is not None:
         _refuse_beside(custom, {name: given.get(name) for name in CUTTING})
     plans = tuple(cut(recording, spec, options, custom) for recording in recordings)
-    return Job(tuple(recordings), plans, spec, options, many, aligner)
+    return Work(tuple(recordings), plans, spec, options, many, aligner)
 
 
 def _one_level(given: dict[str, Any]) -> dict[str, Any]:
@@ -297,4 +269,4 @@ def _opened(sources: Sequence[Any], channel: int | None) -> list[Recording]:
     return recordings
 
 
-__all__ = ["Job", "Transcript", "Transcripts", "is_many", "plan", "transcribe"]
+__all__ = ["Transcript", "Transcripts", "Work", "is_many", "plan", "transcribe"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nbasr import settings
 from nbasr.chunking import Chunk, Strategy
 from nbasr.errors import OptionError
-from nbasr.pipeline.job import CUTTING
+from nbasr.pipeline.work import CUTTING
 from nbasr.widgets._texts import say
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from nbasr import settings
 from nbasr.engines.base import EngineSpec
 from nbasr.errors import ModelError
 from nbasr.models import catalog, estimating, manager
-from nbasr.pipeline.job import Job
+from nbasr.pipeline.work import Work
 from nbasr.widgets._texts import say
 
 if TYPE_CHECKING:
@@ -74,15 +74,22 @@ class Forecast:
         return asdict(self)
 
 
-def spec_of(model: str) -> EngineSpec:
+def spec_of(model: str, **options: Any) -> EngineSpec:
     """Return the model that a name, or `AUTO`, means now. Nothing is loaded, fetched or warned of.
+
+    Parameters
+    ----------
+    model
+        Name, or `AUTO`.
+    **options
+        Of `nbasr.transcribe`, such as ``quantization``.
 
     Raises
     ------
     ModelError, OptionError
         If there is no such model.
     """
-    return manager.choose(settings.current().resolve(model=model), warn=False)
+    return manager.choose(settings.current().resolve(model=model, **options), warn=False)
 
 
 def must_be_here(spec: EngineSpec) -> None:
@@ -129,7 +136,9 @@ def choices(model: str, language: str = "") -> list[tuple[str, str]]:
     return list(found.items())
 
 
-def forecast(recording: Recording, plan: ChunkPlan, model: str, language: str = "") -> Forecast:
+def forecast(
+    recording: Recording, plan: ChunkPlan, model: str, language: str = "", **options: Any
+) -> Forecast:
     """Tell what a model will take for a plan. Nothing is loaded or fetched.
 
     Parameters
@@ -140,25 +149,27 @@ def forecast(recording: Recording, plan: ChunkPlan, model: str, language: str = 
         Name, or `AUTO`.
     language
         Of the sentences.
+    **options
+        Of `nbasr.transcribe`, such as ``quantization``.
 
     Raises
     ------
     ModelError, OptionError
         If there is no such model.
     """
-    spec = spec_of(model)
-    job = Job((recording,), (plan,), spec, settings.current().resolve(model=model))
+    spec = spec_of(model, **options)
+    work = Work((recording,), (plan,), spec, settings.current().resolve(model=model, **options))
     limit = spec.max_seconds
     longer = sum(chunk.duration > limit + _BEYOND for chunk in plan.chunks)
     note = ""
     if longer:
         note = say("tuner.model_short", language, model=spec.name, max=f"{limit:g}", n=longer)
     try:
-        memory = estimating.estimate(spec) if longer or not plan.chunks else job.memory
+        memory = estimating.estimate(spec) if longer or not plan.chunks else work.memory
     except ModelError as error:  # nothing is known of it before it is fetched
         memory, note = None, note or str(error)
     measured = estimating.speed(spec)
-    seconds = job.seconds / measured[0] if measured is not None else None
+    seconds = work.seconds / measured[0] if measured is not None else None
     said = []
     if memory is not None:
         known = "tuner.basis_memory" if memory.ratio is None else "tuner.basis_memory_measured"

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr.chunking import ChunkPlan, Optimal
 from nbasr.errors import OptionError
-from nbasr.pipeline.transcribe import transcribe
+from nbasr.pipeline.jobs import Job, submit
 
 if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
     from nbasr.engines.base import EngineSpec
-    from nbasr.pipeline.progress import Listener
     from nbasr.transcript import Transcript
 
 Span = tuple[float, float]
@@ -19,14 +18,8 @@ Span = tuple[float, float]
 _SHORTEST = 0.1  # seconds; less is no word
 
 
-def recognised(
-    recording: Recording,
-    plan: ChunkPlan,
-    span: Span,
-    spec: EngineSpec,
-    tell: Listener,
-) -> Transcript:
-    """Transcribe a stretch with a model that is here.
+def recognised(recording: Recording, plan: ChunkPlan, span: Span, spec: EngineSpec) -> Job:
+    """Begin to transcribe a stretch with a model that is here.
 
     Parameters
     ----------
@@ -38,28 +31,24 @@ def recognised(
         (start, stop) in seconds.
     spec
         The model.
-    tell
-        Called with the progress; KeyboardInterrupt in it ends the work.
 
     Raises
     ------
     OptionError
         If the stretch is none, or nobody speaks in it.
     ModelError
-        As `nbasr.transcribe`.
+        As `nbasr.submit`.
     """
     pieces = spans(plan, span, spec.max_seconds)
     bits = spec.quantization.method if spec.quantization is not None else "none"
-    transcript: Transcript = transcribe(
+    return submit(
         recording,
         model=spec.source or spec.name,
         dtype=spec.dtype,
         quantization=bits,
         device=spec.device,
         chunking=ChunkPlan.of(recording, pieces),
-        progress=tell,
     )
-    return transcript
 
 
 def spans(plan: ChunkPlan, span: Span, longest: float) -> list[Span]:

@@ -10,7 +10,7 @@ import traitlets
 
 from nbasr.audio.recording import Recording
 from nbasr.chunking import ChunkPlan
-from nbasr.pipeline.progress import Progress
+from nbasr.pipeline.jobs import Job
 from nbasr.transcript import Transcript
 from nbasr.widgets import _forecast, _transcribing
 from nbasr.widgets._panel import answers
@@ -45,12 +45,15 @@ class WithModel(WaveformPanel):
         self._spoken = ""
         self._closed = False
         self._stopped: set[_transcribing.Span] = set()  # what is transcribed and shall not be
+        self._jobs: dict[_transcribing.Span, Job] = {}
         self.texts: dict[tuple[float, float], Transcript] = {}
         super().__init__(recording, **given)
 
     def close(self) -> None:
         """Take the panel away; what it was doing is not waited for."""
         self._closed = True
+        for job in list(self._jobs.values()):
+            job.stop()
         super().close()
 
     @traitlets.validate("model")
@@ -87,17 +90,15 @@ class WithModel(WaveformPanel):
         spec = _forecast.spec_of(model or self.model)
         _forecast.must_be_here(spec)
 
-        def tell(progress: Progress) -> None:
-            self.tell("progress", {"start": span[0], "stop": span[1], **_progress(progress)})
-            if self._closed or span in self._stopped:
-                raise KeyboardInterrupt
-
         try:
-            found = _transcribing.recognised(self.recording, self.plan, span, spec, tell)
-        except KeyboardInterrupt:
-            found = Transcript((), complete=False, notes=(say("tuner.stopped", self._language),))
+            job = _transcribing.recognised(self.recording, self.plan, span, spec)
+            self._jobs[span] = job
+            found = self._followed(job, span)
         finally:
+            self._jobs.pop(span, None)
             self._stopped.discard(span)
+        if job.state == "stopped" and not found.segments:
+            found = replace(found, notes=(say("tuner.stopped", self._language),))
         if spec.engine == "sphinx" and found.complete:
             draft = say("tuner.model_draft", self._language)
             found = replace(found, notes=(*found.notes, draft))
@@ -109,8 +110,12 @@ class WithModel(WaveformPanel):
 
     @answers("stop_transcribing")
     def _answer_stop(self, start: float, stop: float) -> None:
-        """Stop transcribing a stretch as soon as the model gives an answer, or before it begins."""
-        self._stopped.add((float(start), float(stop)))
+        """Stop transcribing a stretch, or do not begin with it."""
+        span = (float(start), float(stop))
+        self._stopped.add(span)
+        job = self._jobs.get(span)
+        if job is not None:
+            job.stop()
 
     @answers("texts")
     def _answer_texts(self, language: str = "") -> dict[str, Any]:
@@ -119,6 +124,23 @@ class WithModel(WaveformPanel):
         with self._guard:
             found = sorted(self.texts.items())
         return {"texts": [_transcribing.as_dict(span, text) for span, text in found]}
+
+    def _followed(self, job: Job, span: _transcribing.Span) -> Transcript:
+        """Return what a job transcribes; its progress is told meanwhile."""
+
+        def tell(job: Job) -> None:
+            self.tell("progress", {"start": span[0], "stop": span[1], **_progress(job)})
+            if self._closed or span in self._stopped:  # before there was a job to stop
+                job.stop()
+
+        take_off = job.observe(tell)
+        try:
+            tell(job)
+            found = job.result()
+        finally:
+            take_off()
+        assert isinstance(found, Transcript)  # one recording was given
+        return found
 
     def _tell(self) -> None:
         """Send the browser what has changed without its asking; panels with more to say do."""
@@ -134,7 +156,8 @@ class WithModel(WaveformPanel):
             self._spoken = language
 
 
-def _progress(progress: Progress) -> dict[str, Any]:
+def _progress(job: Job) -> dict[str, Any]:
+    progress = job.progress
     return {
         "state": progress.state,
         "done": progress.done,

@@ -63,7 +63,7 @@ class Item:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class Work:
     """What `transcribe` will do; shown by ``%transcribe --plan``.
 
     Parameters
