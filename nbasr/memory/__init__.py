@@ -23,6 +23,7 @@ from nbasr.memory.readings import (
     used_bytes,
 )
 from nbasr.memory.release import Memory, ReleaseReport, clean, collect, memory, residue_bytes
+from nbasr.memory.timeline import Timeline, timeline
 
 __all__ = [
     "CONTEXT_BYTES",
@@ -32,6 +33,7 @@ __all__ = [
     "Memory",
     "ProcessReading",
     "ReleaseReport",
+    "Timeline",
     "Watch",
     "check",
     "clean",
@@ -49,5 +51,6 @@ __all__ = [
     "residue_bytes",
     "room_bytes",
     "set_budget",
+    "timeline",
     "used_bytes",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,3 +123,18 @@ def load() -> float | None:
     except OSError:
         return None
     return min(1.0, float(waiting) / (psutil.cpu_count() or 1))
+
+
+HELPERS: set[int] = set()
+"""Processes that work for this one, such as the embedded engine's: their memory counts as its."""
+
+
+def helpers_bytes() -> int:
+    """Return the main memory that the processes hold which work for this one."""
+    import psutil
+
+    held = 0
+    for pid in tuple(HELPERS):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            held += int(psutil.Process(pid).memory_info().rss)
+    return held

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from nbasr import _units
 from nbasr._units import parse_size
 from nbasr.errors import OptionError
+from nbasr.memory.marks import mark
 from nbasr.memory.readings import (
     CONTEXT_BYTES,
     can_compute,
@@ -118,6 +119,7 @@ def set_budget(size: str | float | None, device: str = "auto") -> Budget | None:
             )
         _budgets[where] = wanted
         models = sum(one.bytes for one in _ledger.values() if one.device == where)
+    mark("budget", f"{_units.size(wanted)} of {where}")
     return Budget(where, wanted, _enforce(where, wanted), models)
 
 
@@ -128,6 +130,8 @@ def _lift(device: str) -> None:
         gone = [where for where in _budgets if wished in (None, where)]
         for where in gone:
             del _budgets[where]
+    for where in gone:
+        mark("budget", f"none of {where}")
     for where in gone:  # where there was none, torch need not be asked, which takes memory
         _enforce(where, None)
 
@@ -158,13 +162,18 @@ def hold(key: Hashable, held: int, device: str, name: str = "") -> None:
     """
     shown = name or str(getattr(key, "name", key))
     with _lock:
+        is_new = key not in _ledger
         _ledger[key] = _Held(shown, int(held), _full(device))
+    if is_new:
+        mark("load", shown)
 
 
 def let_go(key: Hashable) -> None:
     """Take a model out of the ledger; one that is not in it is no mistake."""
     with _lock:
-        _ledger.pop(key, None)
+        gone = _ledger.pop(key, None)
+    if gone is not None:
+        mark("unload", gone.name)
 
 
 def held_bytes(device: str) -> int:

@@ -121,10 +121,10 @@ def read(device: str = "cpu") -> DeviceReading:
 
 
 def process_bytes() -> int:
-    """Return the main memory that this process holds (its resident set)."""
+    """Return the main memory that this process and its helpers hold (their resident sets)."""
     import psutil
 
-    return int(psutil.Process().memory_info().rss)
+    return int(psutil.Process().memory_info().rss) + _host.helpers_bytes()
 
 
 def free_bytes(device: str = "cpu") -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib.util
 import os
@@ -16,6 +17,7 @@ from nbasr._files import expanded
 from nbasr.engines.checkpoint import engine_of, must_be_loadable, snapshot
 from nbasr.engines.quantization import Quantization
 from nbasr.errors import ModelError, ModelWarning
+from nbasr.models import fetching
 from nbasr.models.catalog import entry
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ CONNECT_SECONDS = 20.0
 
 SHOWN_BYTES = 5_000_000
 """Files from this size on show their progress."""
+
+PIECE_BYTES = 1 << 16
+"""After so many bytes a download that somebody watches is told of, and can be stopped."""
 
 _FUNASR_NAMES = ("am.mvn", "seg_dict", "model.pt", "config.yaml", "configuration.json")
 _FUNASR_ENDINGS = ("bpe.model", "tokens.json", "tokens.txt", "_usr_dict")
@@ -67,6 +72,8 @@ def fetch(spec: EngineSpec) -> Path:
         second = dataclasses.replace(spec, source=known.companion, name=known.companion)
         try:
             _fetched(second, is_second=True)
+        except fetching.FetchStoppedError:
+            raise
         except ModelError as error:
             warnings.warn(
                 f"{spec.name} runs without the model that belongs to it: {error}",
@@ -78,20 +85,12 @@ def fetch(spec: EngineSpec) -> Path:
 
 def _fetched(spec: EngineSpec, *, is_second: bool = False) -> Path:
     """Fetch one repository of the hub into its cache; return the folder there."""
-    from huggingface_hub import HfApi, constants, hf_hub_download
+    from huggingface_hub import constants, hf_hub_download
 
-    if constants.HF_HUB_OFFLINE:
-        raise ModelError(_out_of_reach(spec, "HF_HUB_OFFLINE keeps the hub off"))
+    heard = fetching.current()
     try:
-        info = HfApi().model_info(spec.source, files_metadata=True, timeout=CONNECT_SECONDS)
-        sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
-        wanted = list(wanted_files(sizes))
-        if not any(name.endswith((".safetensors", ".pt")) for name in wanted):
-            raise ModelError(
-                f"{spec.source} has no weights as safetensors on the hub; other formats may hold "
-                "code and are not opened. Take another model, or convert it."
-            )
-        at = str(info.sha)
+        sizes, at = _on_the_hub(spec)
+        wanted = list(sizes)
         settings = "config.yaml" if "model.pt" in wanted else "config.json"
         config = hf_hub_download(spec.source, settings, revision=at, tqdm_class=_bar(0))
         folder = Path(config).parent
@@ -100,19 +99,72 @@ def _fetched(spec: EngineSpec, *, is_second: bool = False) -> Path:
         if settings == "config.json":
             Quantization.stored(folder)
         needed = sum(sizes[name] for name in wanted)
-        _must_fit(spec, needed, Path(constants.HF_HUB_CACHE))
-        _say(
-            f"Downloading {spec.name} ({spec.source}, {needed / 1e6:,.0f} MB) into "
-            f"{constants.HF_HUB_CACHE} …"
-        )
-        for name in sorted(wanted, key=lambda name: sizes[name]):  # the weights last
-            hf_hub_download(spec.source, name, revision=at, tqdm_class=_bar(sizes[name]))
+        _must_fit(spec, needed)
+        if heard is not None:
+            heard.wants(needed)
+        else:
+            _say(
+                f"Downloading {spec.name} ({spec.source}, {needed / 1e6:,.0f} MB) into "
+                f"{constants.HF_HUB_CACHE} …"
+            )
+        with _in_small_pieces(heard is not None):
+            for name in sorted(wanted, key=lambda name: sizes[name]):  # the weights last
+                hf_hub_download(spec.source, name, revision=at, tqdm_class=_bar(sizes[name]))
         _make_current(folder)
         return folder
     except (ModelError, KeyboardInterrupt):
         raise
     except Exception as error:  # the client's and its HTTP library's own, by version
+        if heard is not None:
+            heard.check(spec.name)
         raise ModelError(_out_of_reach(spec, _reason(spec, error))) from error
+
+
+@contextlib.contextmanager
+def _in_small_pieces(are_wanted: bool) -> Iterator[None]:
+    """Have the hub's client tell often; its pieces of ten megabytes take long on a slow line."""
+    from huggingface_hub import constants
+
+    usual = constants.DOWNLOAD_CHUNK_SIZE
+    try:
+        if are_wanted:
+            constants.DOWNLOAD_CHUNK_SIZE = PIECE_BYTES
+        yield
+    finally:
+        constants.DOWNLOAD_CHUNK_SIZE = usual
+
+
+def hub_bytes(spec: EngineSpec) -> int:
+    """Return what would be fetched of a hub model, as the hub says now.
+
+    Raises
+    ------
+    ModelError
+        If the hub cannot be reached, or has no such model that nbasr could run.
+    """
+    try:
+        return sum(_on_the_hub(spec)[0].values())
+    except ModelError:
+        raise
+    except Exception as error:  # as above
+        raise ModelError(_out_of_reach(spec, _reason(spec, error))) from error
+
+
+def _on_the_hub(spec: EngineSpec) -> tuple[dict[str, int], str]:
+    """Return the files of a model that are wanted, with their sizes, and their revision."""
+    from huggingface_hub import HfApi, constants
+
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError(_out_of_reach(spec, "HF_HUB_OFFLINE keeps the hub off"))
+    info = HfApi().model_info(spec.source, files_metadata=True, timeout=CONNECT_SECONDS)
+    sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or ()}
+    wanted = list(wanted_files(sizes))
+    if not any(name.endswith((".safetensors", ".pt")) for name in wanted):
+        raise ModelError(
+            f"{spec.source} has no weights as safetensors on the hub; other formats may hold code "
+            "and are not opened. Take another model, or convert it."
+        )
+    return {name: sizes[name] for name in wanted}, str(info.sha)
 
 
 def _make_current(snapshot_folder: Path) -> None:
@@ -148,10 +200,18 @@ def wanted_files(sizes: dict[str, int]) -> Iterator[str]:
             yield name
 
 
-def _must_fit(spec: EngineSpec, needed: int, cache: Path) -> None:
+def cache_room() -> tuple[Path, int | None]:
+    """Return where models are fetched to, and how many bytes are free there, if that is known."""
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
     folder = next((f for f in (cache, *cache.parents) if f.is_dir()), None)
-    free = shutil.disk_usage(folder).free if folder else needed
-    if free < needed:
+    return cache, shutil.disk_usage(folder).free if folder else None
+
+
+def _must_fit(spec: EngineSpec, needed: int) -> None:
+    cache, free = cache_room()
+    if free is not None and free < needed:
         raise ModelError(
             f"{spec.name} takes {needed / 1e6:,.0f} MB, but there are {free / 1e6:,.0f} MB free in "
             f"{cache}; make room, or move the cache with HF_HOME."
@@ -204,13 +264,27 @@ def _say(text: str) -> None:
 def _bar(size: int) -> Any:
     """Return the class of a progress bar for a file of `size` bytes; small ones have none.
 
-    It is of plain text: the notebook's own kind warns where ipywidgets is missing.
+    It is of plain text: the notebook's own kind warns where ipywidgets is missing. Where somebody
+    hears of the download in another way, nothing is written.
     """
     import tqdm  # type: ignore[import-untyped]
+
+    heard = fetching.current()
 
     class Bar(tqdm.tqdm):  # type: ignore[misc]  # untyped
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)  # the hub client's own
-            super().__init__(*args, **{**kwargs, "disable": size < SHOWN_BYTES})
+            hidden = size < SHOWN_BYTES or heard is not None
+            super().__init__(*args, **{**kwargs, "disable": hidden})
+            # The hub's faster client tells twice: what came, and what of it is in the file.
+            self._counts = not str(kwargs.get("desc", "")).endswith(": downloading bytes")
+            if heard is not None and kwargs.get("initial"):  # it goes on where it broke off
+                heard.takes(int(kwargs["initial"]))
+
+        def update(self, n: float | None = 1) -> bool | None:
+            if heard is not None:
+                heard.takes(int(n or 0) if self._counts else 0)
+            shown: bool | None = super().update(n)
+            return shown
 
     return Bar

@@ -69,6 +69,18 @@ def in_the_way(spec: EngineSpec, residents: Residents) -> list[Slot]:
     return idle
 
 
+def fits_without_work(spec: EngineSpec, residents: Residents) -> bool:
+    """Tell whether a model would fit if those at work were done, and went."""
+    with residents.leaving:
+        room = room_bytes(spec.device)
+        others = [slot for slot in _on(spec.device, residents) if not slot.pinned]
+    try:
+        estimating.must_fit(spec, room=room + sum(slot.bytes for slot in others))
+    except OutOfMemoryError:
+        return False
+    return True
+
+
 def _on(device: str, residents: Residents) -> list[Slot]:
     """Return the models that hold memory of a device, the last used first."""
     return [slot for slot in residents.all() if slot.bytes and slot.spec.device == device]

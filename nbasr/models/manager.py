@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr import settings
 from nbasr.engines.base import Engine, EngineSpec
+from nbasr.engines.stopping import held
 from nbasr.errors import ModelError, did_you_mean
 from nbasr.models import _room, catalog, choosing, keeping
 from nbasr.models._hub import fetch
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from nbasr.settings import Options
 
 __all__ = ["Model", "ModelManager", "choose", "choose_aligner", "engine_for", "load", "resident"]
-__all__ += ["unload", "unload_all", "using"]
+__all__ += ["fits_without_work", "unload", "unload_all", "using"]
 
 
 class ModelManager:
@@ -213,6 +214,10 @@ class ModelManager:
             self._residents.mark(slot, worked=True)
             yield slot.engine
 
+    def fits_without_work(self, spec: EngineSpec) -> bool:
+        """Tell whether a model would fit if those at work were done: then it is worth waiting."""
+        return _room.fits_without_work(spec, self._residents)
+
     def engine_for(self, options: Options, spec: EngineSpec | None = None) -> Engine:
         """Return the loaded engine for options, loading its model if need be.
 
@@ -243,14 +248,14 @@ class ModelManager:
 
     def _load(self, spec: EngineSpec) -> Slot:
         """Load a model that is not resident, and take it to work."""
-        with self._lock_of(spec.source):  # who wants the same model waits here
+        with held(self._lock_of(spec.source)):  # who wants the same model waits here
             if spec.source and not Path(spec.source).is_dir():
                 _room.in_the_way(spec, self._residents)  # before anything is fetched
                 spec = catalog.settled(spec, fetch(spec))
             slot = self._residents.take(spec)  # another thread may have loaded it meanwhile
             if slot is not None:
                 return slot
-            with self._loading:
+            with held(self._loading):
                 return self._residents.add(spec, _room.opened(spec, self._residents))
 
     def _lock_of(self, source: str) -> threading.Lock:
@@ -274,3 +279,4 @@ choose = _KERNEL.choose
 choose_aligner = _KERNEL.choose_aligner
 using = _KERNEL.using
 engine_for = _KERNEL.engine_for
+fits_without_work = _KERNEL.fits_without_work

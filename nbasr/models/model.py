@@ -135,6 +135,18 @@ class Model:
         self._manager._residents.keep_alive(self._here(), minutes(value))
 
     @property
+    def is_at_work(self) -> bool:
+        """Whether some work is going on with it, during which it is not unloaded unasked."""
+        slot = self._manager._residents.get(self.spec)
+        return slot is not None and slot.users > 0
+
+    @property
+    def minutes_left(self) -> float | None:
+        """Minutes after which it goes if nobody uses it; None: not by time, or it is gone."""
+        slot = self._manager._residents.get(self.spec)
+        return self._manager._residents.left(slot) if slot is not None else None
+
+    @property
     def stays(self) -> str:
         """How long it stays, in words: ``"pinned"``, ``"4 min more"`` and the like."""
         slot = self._manager._residents.get(self.spec)
