@@ -23,11 +23,11 @@
 
   /** Is something drawn? Of a canvas its middle row is looked at: a waveform always has pixels there. */
   const DRAWN = {
-    wave(output) {
+    wave(output, strips = 0) {
       const canvas = output.querySelector("canvas.nb-detail");
       if (!canvas?.width || !canvas.clientHeight) return false;
       const ratio = canvas.height / canvas.clientHeight;
-      const middle = Math.floor((parseFloat(canvas.style.height) / 2) * ratio);
+      const middle = Math.floor(((parseFloat(canvas.style.height) - strips) / 2) * ratio);
       const row = canvas.getContext("2d").getImageData(0, middle, canvas.width, 1).data;
       let opaque = 0; // shading is translucent, the waveform is not
       for (let at = 3; at < row.length; at += 4) opaque += row[at] === 255;
@@ -35,6 +35,8 @@
     },
     tuner: (output) => Boolean(output.querySelector(".nb-count")?.textContent) && DRAWN.wave(output),
     figure: (output) => (output.querySelector(".scatterlayer .trace path")?.getAttribute("d")?.length ?? 0) > 1000,
+    reader: (output) => Boolean(output.querySelector(".nb-line .nb-word")) && DRAWN.wave(output, 22),
+    rows: (output) => Boolean(output.querySelector(".bench-rows > div")),
     upload: (output) => Boolean(output.querySelector(".nbasr-upload input[type=file], .widget-upload")),
   };
 
@@ -256,6 +258,6 @@
   }
 
   window.nbasrMeter = {
-    cell, wheel, figureZoom, shading, planning, figureSlider, play, pause, said, await: await_, arrived, input,
+    cell, painted, wheel, figureZoom, shading, planning, figureSlider, play, pause, said, await: await_, arrived, input,
   };
 })();

@@ -20,18 +20,21 @@ def to_dict(transcript: Transcript) -> dict[str, Any]:
     values = {
         field.name: getattr(transcript, field.name)
         for field in dataclasses.fields(transcript)
-        if field.name != "segments"
+        if field.name not in ("segments", "recording")
     }
     values["notes"] = list(transcript.notes)
-    segments = []
-    for segment in transcript.segments:
-        described = _set_fields(segment)
-        if segment.words:
-            described["words"] = [_set_fields(word) for word in segment.words]
-        if segment.flags:
-            described["flags"] = list(segment.flags)
-        segments.append(described)
+    segments = [segment_to_dict(segment) for segment in transcript.segments]
     return {"nbasr": VERSION, **values, "segments": segments}
+
+
+def segment_to_dict(segment: Segment) -> dict[str, Any]:
+    """Return a segment as dicts, lists, strings and numbers."""
+    described = _set_fields(segment)
+    if segment.words:
+        described["words"] = [_set_fields(word) for word in segment.words]
+    if segment.flags:
+        described["flags"] = list(segment.flags)
+    return described
 
 
 def _set_fields(of: Word | Segment) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def from_dict(values: Mapping[str, Any]) -> Transcript:
                 f"This transcript was written by a newer nbasr (format {version}); "
                 "update nbasr to read it."
             )
-        segments = tuple(_segment(item) for item in values["segments"])
+        segments = tuple(segment_from_dict(item) for item in values["segments"])
         duration = values.get("duration", max((s.stop for s in segments), default=0.0))
         return Transcript(
             segments=segments,
@@ -93,7 +96,8 @@ def from_json(text: str) -> Transcript:
     return from_dict(values)
 
 
-def _segment(item: Mapping[str, Any]) -> Segment:
+def segment_from_dict(item: Mapping[str, Any]) -> Segment:
+    """Return the segment that `segment_to_dict` described."""
     return Segment(
         start=item["start"],
         stop=_stop(item),

@@ -29,6 +29,10 @@ class Format:
         Turns a transcript into the text of the file.
     parse : callable, optional
         Turns it back; None where there is no way back.
+    needs : callable, optional
+        Raises `OptionError` if it cannot hold a transcript; None where it can hold any.
+    mime : str, optional
+        Media type.
     """
 
     name: str
@@ -36,6 +40,8 @@ class Format:
     about: str
     dump: Callable[[Transcript], str]
     parse: Callable[[str], Transcript] | None = None
+    needs: Callable[[Transcript], None] | None = None
+    mime: str = "text/plain"
 
 
 def _to_txt(transcript: Transcript) -> str:
@@ -52,18 +58,39 @@ _FORMATS = {
     known.name: known
     for known in (
         Format("txt", ".txt", "plain text", _to_txt),
-        Format("srt", ".srt", "SubRip subtitles", subtitles.to_srt, subtitles.from_srt),
-        Format("vtt", ".vtt", "WebVTT subtitles", subtitles.to_vtt, subtitles.from_vtt),
         Format(
-            "json", ".json", "everything, to be read back", document.to_json, document.from_json
+            "srt",
+            ".srt",
+            "SubRip subtitles",
+            subtitles.to_srt,
+            subtitles.from_srt,
+            mime="application/x-subrip",
         ),
-        Format("tsv", ".tsv", "table, tabs", tables.to_tsv, tables.from_tsv),
-        Format("csv", ".csv", "table, commas", tables.to_csv, tables.from_csv),
+        Format(
+            "vtt", ".vtt", "WebVTT subtitles", subtitles.to_vtt, subtitles.from_vtt, mime="text/vtt"
+        ),
+        Format(
+            "json",
+            ".json",
+            "everything, to be read back",
+            document.to_json,
+            document.from_json,
+            mime="application/json",
+        ),
+        Format(
+            "tsv",
+            ".tsv",
+            "table, tabs",
+            tables.to_tsv,
+            tables.from_tsv,
+            mime="text/tab-separated-values",
+        ),
+        Format("csv", ".csv", "table, commas", tables.to_csv, tables.from_csv, mime="text/csv"),
         Format("textgrid", ".TextGrid", "Praat", textgrid.to_textgrid, textgrid.from_textgrid),
         Format("labels", ".labels.txt", "Audacity labels", marks.to_labels, marks.from_labels),
-        Format("eaf", ".eaf", "ELAN", elan.to_eaf),
+        Format("eaf", ".eaf", "ELAN", elan.to_eaf, mime="application/xml"),
         Format("rttm", ".rttm", "who speaks when", marks.to_rttm),
-        Format("ctm", ".ctm", "words for scoring tools", marks.to_ctm),
+        Format("ctm", ".ctm", "words for scoring tools", marks.to_ctm, needs=marks.ctm_needs),
     )
 }
 _ALIASES = {
@@ -144,9 +171,7 @@ def write(
     """
     path = Path(expanded(path))
     form = find(name) if name else of_path(path)
-    content = form.dump(transcript)
-    # In JSON a lone surrogate becomes its escape; the other formats hold none.
-    encoded = content.encode("utf-8", errors="backslashreplace")
+    encoded = as_bytes(transcript, form)
     if path.is_dir():
         raise OptionError(f"{path} is a folder; give the name of a file.")
     if path.exists() and not overwrite:
@@ -162,6 +187,29 @@ def write(
             f"Cannot write {path} ({reason}); choose another folder or free the place."
         ) from None
     return path
+
+
+def as_bytes(transcript: Transcript, form: Format) -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    OptionError
+        If the format cannot hold the transcript.
+    """
+    # In JSON a lone surrogate becomes its escape; the other formats hold none.
+    return form.dump(transcript).encode("utf-8", errors="backslashreplace")
+
+
+def why_not(transcript: Transcript, form: Format) -> str:
+    """Return why a format cannot hold a transcript, in a sentence; ``""`` if it can."""
+    if form.needs is None:
+        return ""
+    try:
+        form.needs(transcript)
+    except OptionError as error:
+        return str(error)
+    return ""
 
 
 def read(path: Path, name: str | None = None) -> Transcript:

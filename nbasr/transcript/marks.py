@@ -64,7 +64,7 @@ def to_ctm(transcript: Transcript) -> str:
     OptionError
         If a segment has a text but no word times.
     """
-    must_have_words(transcript, "CTM has a line per word", "save as .TextGrid, .srt or .tsv")
+    ctm_needs(transcript)
     name = _file_name(transcript)
     lines = []
     for word in sorted(transcript.words, key=lambda word: word.start):
@@ -76,6 +76,11 @@ def to_ctm(transcript: Transcript) -> str:
                 f"{name} 1 {start / 1000:.3f} {(stop - start) / 1000:.3f} {spelled}{score}\n"
             )
     return "".join(lines)
+
+
+def ctm_needs(transcript: Transcript) -> None:
+    """Raise `OptionError` if a segment has a text but no word times."""
+    must_have_words(transcript, "CTM has a line per word", "save as .TextGrid, .srt or .tsv")
 
 
 def _file_name(transcript: Transcript) -> str:

@@ -7,15 +7,9 @@ from html import escape
 
 from nbasr.text.cleaning import flat
 from nbasr.transcript.clock import clock
+from nbasr.transcript.doubts import reasons
 from nbasr.transcript.slicing import PART
 from nbasr.transcript.transcript import Segment, Transcript
-
-DOUBTFUL_SCORE = 0.4
-"""A segment whose score is below this is marked as doubtful.
-
-Our own choice, not measured: just above the exp(-1) = 0.37 below which Whisper takes its own answer
-for failed (Radford et al. 2022, section 4.5), so that a reader looks again at what came near it.
-"""
 
 _OPEN_SEGMENTS = 30
 """Segments that are shown at once; the rest unfold."""
@@ -104,7 +98,7 @@ def _named(segments: tuple[Segment, ...]) -> Iterator[tuple[Segment, str]]:
 
 def _row(segment: Segment, speaker: str) -> str:
     name = f"<b>{escape(speaker)}:</b> " if speaker else ""
-    doubts = _doubts(segment)
+    doubts = reasons(segment)
     mark = f' <abbr title="doubtful: {escape(doubts)}">(?)</abbr>' if doubts else ""
     times = f"{clock(segment.start)} – {clock(segment.stop)}"
     return f"<dt>{times}</dt><dd>{name}{escape(flat(segment.text), quote=False)}{mark}</dd>\n"
@@ -113,18 +107,10 @@ def _row(segment: Segment, speaker: str) -> str:
 def _text_row(segment: Segment, speaker: str, pad: int) -> str:
     text = flat(segment.text)
     text = text if len(text) <= _TEXT_COLUMNS else text[:_TEXT_COLUMNS] + " …"
-    doubts = _doubts(segment)
+    doubts = reasons(segment)
     times = f"{clock(segment.start):>{pad}} – {clock(segment.stop):>{pad}}"
     name = f"{speaker}: " if speaker else ""
     return f"{times}  {name}{text}" + (f"  (? {doubts})" if doubts else "")
-
-
-def _doubts(segment: Segment) -> str:
-    """Return why a segment may be wrong, or ``""``."""
-    doubts = [flat(flag) for flag in segment.flags]
-    if segment.score is not None and segment.score < DOUBTFUL_SCORE:
-        doubts.append(f"score {segment.score:.2f}")
-    return ", ".join(doubts)
 
 
 def _facts(transcript: Transcript) -> list[str]:

@@ -1,0 +1,35 @@
+"""Which parts of a transcript may be wrong, and why."""
+
+from __future__ import annotations
+
+from nbasr.text.cleaning import flat
+from nbasr.transcript.segment import Segment
+
+DOUBTFUL_SCORE = 0.4
+"""A segment whose score is below this is marked as doubtful.
+
+Our own choice, not measured: just above the exp(-1) = 0.37 below which Whisper takes its own answer
+for failed (Radford et al. 2022, section 4.5), so that a reader looks again at what came near it.
+"""
+
+
+def is_low(score: float | None, below: float = DOUBTFUL_SCORE) -> bool:
+    """Whether a score is known and low."""
+    return score is not None and score < below
+
+
+def is_doubtful(segment: Segment, below: float = DOUBTFUL_SCORE) -> bool:
+    """Whether a segment has flags, a low score, or a word with one."""
+    return bool(
+        segment.flags
+        or is_low(segment.score, below)
+        or any(is_low(word.score, below) for word in segment.words)
+    )
+
+
+def reasons(segment: Segment) -> str:
+    """Return why a segment as a whole may be wrong, or ``""``."""
+    doubts = [flat(flag) for flag in segment.flags]
+    if segment.score is not None and is_low(segment.score):
+        doubts.append(f"score {segment.score:.2f}")
+    return ", ".join(doubts)
