@@ -30,6 +30,8 @@ _HOME = {
     "memory": "nbasr.memory:",
     "transcribe": "nbasr.pipeline.transcribe",
     "plan": "nbasr.pipeline.transcribe",
+    "submit": "nbasr.pipeline.jobs",
+    "jobs": "nbasr.pipeline.jobs",
     "align": "nbasr.pipeline.aligning",
     "Transcript": "nbasr.transcript",
     "Segment": "nbasr.transcript",
@@ -38,6 +40,9 @@ _HOME = {
     "UploadPanel": "nbasr.widgets.upload",
     "WaveformPanel": "nbasr.widgets.waveform",
     "ChunkTuner": "nbasr.widgets.tuner",
+    "TranscriptPanel": "nbasr.widgets.transcript",
+    "workbench": "nbasr.widgets.workbench",
+    "ModelPanel": "nbasr.widgets.models",
 }
 """Where each public name lives; a home that ends in a colon is the thing itself."""
 

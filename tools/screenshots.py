@@ -49,6 +49,35 @@ def bring_recordings(notebook: Notebook) -> None:
         panel.locator("[data-state=ready]").nth(1).wait_for()
 
 
+def hear_meeting(notebook: Notebook) -> None:
+    """Transcribe the meeting on the workbench, and correct its first line."""
+    bench = notebook.panel()
+    notebook.page.evaluate("document.querySelector('.nbasr-workbench').scrollIntoView()")
+    bench.locator(".nb-work-begin").click()
+    bench.locator(".nb-work-told .nb-icon").wait_for(timeout=120_000)
+    correct_first(notebook)
+
+
+def correct_first(notebook: Notebook) -> None:
+    """Correct the first line of a transcript."""
+    panel = notebook.panel()
+    panel.locator(".nb-line-text").first.dblclick()
+    field = panel.locator("textarea.nb-line-edit")
+    field.fill("Good morning, everyone, and welcome to our studio meeting.")
+    field.press("Enter")
+    notebook.page.keyboard.press("Escape")
+    panel.get_by_text("Saved").or_(panel.get_by_text("已保存")).first.wait_for()
+
+
+def look_at_models(notebook: Notebook) -> None:
+    """Wait until the models are listed."""
+    notebook.panel().get_by_text("whisper-large-v3-turbo").first.wait_for(timeout=120_000)
+    notebook.settle(2.0)
+
+
+SMALL = str(ROOT / "tests" / "assets" / "whisper-tiny-meeting")
+
+
 @dataclass(frozen=True)
 class Picture:
     """What one picture shows: the output of the last of these cells."""
@@ -75,6 +104,25 @@ PICTURES = {
             "strategy=nbasr.chunking.Optimal(max_seconds=12))",
         ),
         height=1400,
+    ),
+    "transcript": Picture(
+        (
+            "import nbasr",
+            f'text = nbasr.transcribe(nbasr.samples.open("meeting"), model={SMALL!r}, '
+            "timestamps='word', progress=False)",
+            "nbasr.TranscriptPanel(text)",
+        ),
+        correct_first,
+    ),
+    "models": Picture(
+        ("import nbasr", f"_ = nbasr.models.load({SMALL!r})", "nbasr.ModelPanel()"),
+        look_at_models,
+        height=1000,
+    ),
+    "workbench": Picture(
+        ("import nbasr", f'nbasr.workbench(nbasr.samples.open("meeting"), model={SMALL!r})'),
+        hear_meeting,
+        height=800,
     ),
 }
 

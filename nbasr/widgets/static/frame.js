@@ -19,7 +19,7 @@ function isHosts({ key, ctrlKey, metaKey, shiftKey, altKey }) {
  *   `signal` calls what `render` returns when the view goes
  * @param {{kind: string, title: string}} panel `kind` becomes a class; `title` is a text's key
  * @returns {{root: HTMLElement, body: HTMLElement, link, t, signal: AbortSignal,
- *   end: () => void, say: (text: string) => void, fail: (error: Error) => void, guard, onrestyle}}
+ *   end: () => void, say: (text: string) => void, fail: (error: Error) => void, guard, claim, onrestyle}}
  */
 export function createFrame({ model, el, signal: hosts }, { kind, title }) {
   const ending = new AbortController();
@@ -45,10 +45,12 @@ export function createFrame({ model, el, signal: hosts }, { kind, title }) {
   link.on("problem", (content) => problems.show(Object.assign(new Error(content.error), { trace: content.trace })));
   // The notebook has keys of its own (A, B, D D …); what is pressed in a panel is meant for it, but
   // for what no panel can do: save, run the cell. JupyterLab looks at this before the panel does.
+  const claims = [];
+  const isTheirs = (event) => isHosts(event) && !claims.some((claimed) => claimed(event));
   window.addEventListener("keydown", (event) => {
-    root.toggleAttribute("data-lm-suppress-shortcuts", !isHosts(event));
+    root.toggleAttribute("data-lm-suppress-shortcuts", !isTheirs(event));
   }, { signal, capture: true });
-  root.addEventListener("keydown", (event) => isHosts(event) || event.stopPropagation());
+  root.addEventListener("keydown", (event) => isTheirs(event) || event.stopPropagation());
   el.append(root);
   // Elsewhere than in Jupyter (see panel.css) outputs stand in elements that we do not know.
   for (const still of document.querySelectorAll(`.nbasr-still[data-panel="${model.get("still_key")}"]`)) {
@@ -77,6 +79,8 @@ export function createFrame({ model, el, signal: hosts }, { kind, title }) {
         return undefined;
       }
     },
+    /** Have keys that are the notebook's otherwise, those for which a test says so. */
+    claim: (test) => claims.push(test),
     /** Be called after the theme has changed. */
     onrestyle: (listener) => restyled.add(listener),
   };

@@ -6,7 +6,7 @@ import { themeColours } from "./theme.js";
 const COLOURS = [
   "text", "dim", "surface", "raised", "line", "edge", "accent", "on-accent", "wave", "wave-core", "silence",
   "select", "chunk-a", "chunk-b", "cut", "cut-bad", "cut-locked", "playhead", "region", "region-edge",
-  "region-tab", "region-text", "good", "warn", "bad",
+  "region-tab", "region-text", "good", "warn", "bad", "line-band",
 ];
 
 /**

@@ -16,6 +16,7 @@ export function createTexts(chosen) {
     return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
   };
   t.language = language;
+  t.has = (key) => key in TEXTS;
   return t;
 }
 

@@ -82,8 +82,8 @@ export function createResults(frame, { play, reveal, model, named, onchange }) {
       rename: () => (name.textContent = named(span)),
       progress({ state, model: name, elapsed, text: told }) {
         if (!row.busy) return;
-        facts.textContent = state === "loading"
-          ? t("tuner.transcribing_loading", { model: name })
+        facts.textContent = state === "loading" || state === "waiting"
+          ? t(`tuner.transcribing_${state}`, { model: name })
           : t("tuner.transcribing_running", { model: name, elapsed: (elapsed ?? 0).toFixed(0) });
         if (told) text.textContent = told;
       },
