@@ -213,11 +213,11 @@ def test_a_disk_that_is_full_leaves_the_older_corrections_and_closing_tries_agai
     one.edit(SAID.with_text(0, "good evening"))
     assert one.saved().state == "saved"
 
-    def full(*_: object, **__: object) -> None:
+    def full(_: int) -> None:  # disks may find out that late
         raise OSError(28, os.strerror(28))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_text", full)
+        patched.setattr(os, "fsync", full)
         one.edit(one.reading.transcript.with_text(1, "everyone"))
         saved = one.saved()
     assert saved.state == "failed"
@@ -237,7 +237,8 @@ def test_a_disk_that_is_full_leaves_the_older_corrections_and_closing_tries_agai
         b"[]",
         b'{"nbasr_draft": 1}',
         b'{"nbasr_draft": 1, "about": {}, "machine": {"segments": []}, "work": {}}',
-        b'{"nbasr_draft": 99}',
+        b'{"nbasr_draft": "1"}',
+        b"[" * 100_000,
     ],
 )
 def test_a_damaged_draft_is_put_aside_and_told(opened: Opener, home: Path, content: bytes) -> None:
@@ -253,6 +254,55 @@ def test_a_damaged_draft_is_put_aside_and_told(opened: Opener, home: Path, conte
     assert str(path.with_suffix(".damaged")) in again.notes[0]
     again.edit(SAID.with_text(1, "everyone"))
     assert again.saved().state == "saved"
+
+
+def test_a_draft_of_a_newer_version_is_left_for_that_one(opened: Opener, home: Path) -> None:
+    home.mkdir(parents=True)
+    path = home / f"{opened().keeper.key}.json"
+    path.write_text('{"nbasr_draft": 99}', encoding="utf-8")
+    one = opened()
+    assert "newer nbasr" in one.notes[0]
+    one.edit(SAID.with_text(0, "good evening"))
+    assert one.saved().state == "saved"
+    assert path.read_text(encoding="utf-8") == '{"nbasr_draft": 99}'
+    one.keeper.close()
+    assert opened().text.startswith("good evening")
+
+
+def test_a_damaged_draft_that_cannot_be_put_aside_is_told_where_it_is(
+    opened: Opener, home: Path
+) -> None:
+    home.mkdir(parents=True)
+    path = home / f"{opened().keeper.key}.json"
+    path.write_text("{", encoding="utf-8")
+    (path.with_suffix(".damaged") / "a folder in its place").mkdir(parents=True)
+    assert str(path) in opened().notes[0]
+
+
+def test_a_kernel_that_is_killed_while_it_saves_loses_nothing_that_was_saved(
+    meeting: Recording, home: Path
+) -> None:
+    code = (
+        "import os, signal, nbasr\n"
+        "from nbasr import Segment, Transcript\n"
+        "recording = nbasr.samples.open('meeting')\n"
+        "panel = nbasr.TranscriptPanel(Transcript((Segment(0, 1, 'a'),)), recording)\n"
+        "panel.transcript = panel.transcript.with_text(0, 'b')\n"
+        "panel._keeper.flush()\n"
+        "assert panel.saved['state'] == 'saved'\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "panel.transcript = panel.transcript.with_text(0, 'c')\n"
+        "panel._keeper.flush()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE * 2)
+    assert done.returncode != 0
+    (half,) = home.glob("*.part")
+    os.utime(half, (1e9, 1e9))
+    panel = nbasr.TranscriptPanel(Transcript((Segment(0, 1, "a"),)), meeting)
+    assert panel.transcript.text == "b"
+    _drafts.prune()
+    assert [path.suffix for path in files(home)] == [".json"], "what is half-written is removed"
+    panel.close()
 
 
 def test_lines_that_point_nowhere_are_damage(opened: Opener, home: Path) -> None:
@@ -283,6 +333,51 @@ def test_two_panels_of_two_kernels_do_not_overwrite_each_other(opened: Opener, h
     one.keeper.close()
     other.keeper.close()
     assert opened().text.startswith("good evening every single one"), "what was saved last"
+    (about,) = _drafts.recent()
+    assert about.key == one.keeper.key, "and only that is offered"
+
+
+def test_what_another_kernel_writes_right_after_is_not_taken_for_ones_own(
+    opened: Opener, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = opened(), opened()
+    other.reading, _ = other.reading.stepped(SAID.with_text(0, "good night"))
+    replace = Path.replace
+
+    def overtaken(path: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        found = path.replace(target)
+        other.keeper._mark = _drafts.mark(target)
+        other.keeper.changed(other.reading)
+        other.keeper.flush()
+        return found
+
+    monkeypatch.setattr(Path, "replace", overtaken)
+    one.edit(SAID.with_text(0, "good evening"))
+    one.keeper.flush()
+    one.edit(one.reading.transcript.with_text(1, "everyone"))
+    one.keeper.flush()
+    assert "Another panel saved" in one.keeper.saved.problem
+    assert len(files(home)) == 2
+
+
+def test_one_panel_that_cannot_be_told_does_not_keep_others_from_being_written_at_the_end(
+    meeting: Recording, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_autosave, "AFTER", 1000.0)
+    monkeypatch.setattr(_autosave, "AT_LEAST", 1000.0)
+
+    def gone(_: Saved) -> None:
+        raise RuntimeError("the connection is closed")
+
+    keepers = []
+    for number in range(3):
+        machine = SAID.with_text(1, f"line {number}")
+        keepers.append(Keeper(meeting, machine, gone, lambda: "en"))
+        reading, _ = Reading.begun(machine).stepped(machine.with_text(0, "good evening"))
+        keepers[-1].changed(reading)
+    _autosave._flush_all()
+    assert len(files(home)) == 3
 
 
 def test_a_second_panel_of_one_kernel_begins_with_what_the_first_has_not_written_yet(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from itertools import pairwise
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import nbasr
 from nbasr.errors import OptionError
 from nbasr.text.joining import join
+from nbasr.text.scripts import script
 from nbasr.transcript import Segment, Transcript, Word
 from nbasr.transcript.retiming import units
 from nbasr.transcript.spans import word_spans
@@ -47,7 +49,7 @@ CHINESE = Transcript(
     duration=4.0,
 )
 
-_LETTERS = "ab,.\"'“”(—… 你好，。カéก\U0001f600ﬁ\u00a0\u200d"
+_LETTERS = "ab,.\"'“”(—… 你好，。カéกั฿\U0001f600ﬁ\u00a0\u200d"
 _PIECES = st.sampled_from([*_LETTERS, "  ", "don't", "3.5", "e\u0301", "World"])
 TEXTS = st.lists(_PIECES, max_size=14).map("".join)
 
@@ -123,6 +125,17 @@ def test_chinese_words_stay_whole_or_share_their_time_among_their_characters() -
         ("大家", 2.0, 4.0),
     ]
     assert [word.score for word in segment.words] == [0.5, None, 0.6, None]
+
+
+def test_a_text_of_an_hour_in_one_segment_is_followed_in_a_moment() -> None:
+    text = "的一是在不了有和人这" * 1000
+    words = tuple(Word(at, at + 1, char) for at, char in enumerate(text))
+    said = Transcript((Segment(0.0, len(text), text, words),), len(text))
+    began = time.thread_time()
+    changed = said.with_text(0, text.replace("的", "得")).segments[0]
+    assert time.thread_time() - began < 5.0
+    assert len(changed.words) == len(text)
+    assert word_spans(changed.text, changed.words) is not None
 
 
 def test_a_segment_without_times_of_words_gets_none() -> None:
@@ -242,6 +255,20 @@ def test_a_word_may_be_parted() -> None:
     assert timed(second) == [("界", 1.5, 2.0), ("大家", 2.0, 4.0)]
 
 
+def test_marks_and_signs_of_scripts_without_spaces_are_words_on_their_own_side() -> None:
+    thai = Segment(0.0, 4.0, "ราคา฿ดี", (Word(0, 3, "ราคา฿"), Word(3, 4, "ดี")))
+    first, second = Transcript((thai,), 4.0).split(0, len("ราคา")).segments
+    assert [word.text for word in second.words] == ["฿", "ดี"]
+    for part in (first, second):
+        assert word_spans(part.text, part.words) is not None
+
+
+def test_a_part_without_words_keeps_the_pause_beside_them() -> None:
+    dash = Segment(0.0, 4.0, "— yes", (Word(1.0, 4.0, "yes"),))
+    first, second = Transcript((dash,), 4.0).split(0, 1).segments
+    assert (first.start, first.stop, second.start) == (0.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("place", [-3, 0, 21, 99])
 def test_no_part_may_be_empty(place: int) -> None:
     with pytest.raises(OptionError, match="would be empty"):
@@ -262,8 +289,10 @@ def test_parts_lie_one_after_the_other_and_spell_the_text(segment: Segment, plac
     assert second.stop == segment.stop
     for part in (first, second):
         assert all(part.start <= w.start <= w.stop <= part.stop for w in part.words)
-        if part.words:
-            assert word_spans(part.text, part.words) is not None
+        if word_spans(segment.text, segment.words) is None:
+            continue
+        spelled = word_spans(part.text, part.words) is not None
+        assert spelled == any(script(char) for char in part.text)
 
 
 def test_what_is_parted_and_merged_again_is_what_it_was() -> None:
@@ -290,6 +319,14 @@ def test_merged_text_is_the_joined_text_and_words_still_spell_it(parts: list[Seg
     spelled = [word_spans(s.text.strip(), s.words) is not None or not s.text.strip() for s in laid]
     if one.words and all(spelled):
         assert word_spans(one.text, one.words) is not None
+
+
+def test_a_segment_in_which_nothing_is_said_takes_no_word_times_from_its_neighbours() -> None:
+    said = Transcript((*SAID.segments[:2], Segment(7.0, 8.0, "\U0001f600 …", score=0.1)), 10.0)
+    merged = said.merged(1, 2).segments[-1]
+    assert merged.text == "Yes. \U0001f600 …"
+    assert merged.words == SAID.segments[1].words
+    assert merged.score == 0.1
 
 
 def test_merging_keeps_the_worse_score_all_flags_and_the_first_speaker() -> None:

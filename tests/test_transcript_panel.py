@@ -23,7 +23,7 @@ from nbasr.audio.recording import Recording
 from nbasr.errors import ModelError, OptionError
 from nbasr.pipeline.progress import Progress
 from nbasr.transcript import Segment, Transcript, Word, formats
-from nbasr.widgets import _autosave, _forecast
+from nbasr.widgets import _autosave, _forecast, _with_transcript
 from nbasr.widgets._reading import Reading
 from nbasr.widgets._reading_data import packed, position
 from nbasr.widgets._with_again import span_of
@@ -348,6 +348,15 @@ def test_times_of_one_line_that_follow_closely_are_one_step(opened: Opener) -> N
     assert browser.panel.transcript.segments == SAID.segments, "one step and no more"
 
 
+def test_times_that_stay_as_they_are_are_no_part_of_the_step_before(opened: Opener) -> None:
+    browser = opened()
+    browser.edit("text", id=3, text="thanks")
+    browser.edit("times", id=3, start=8.0, stop=9.0)
+    browser.edit("times", id=3, start=8.0, stop=9.5)
+    assert browser.ask("undo").lines.rows[0][1] == "thanks"
+    assert browser.ask("undo").lines.rows[0][1] == "thank you"
+
+
 def test_speakers_are_named_for_several_lines(opened: Opener) -> None:
     browser = opened()
     reply = browser.edit("speaker", id=0, speaker=" Bob ", count=3)
@@ -517,6 +526,34 @@ def test_whoever_observes_may_wait_for_another_thread_that_corrects(opened: Open
     assert panel.transcript.segments == SAID.segments
 
 
+def test_an_observer_may_correct_what_it_is_told(opened: Opener) -> None:
+    browser = opened()
+
+    def tidies(change: Any) -> None:
+        if "  " in change["new"].segments[0].text:
+            text = " ".join(change["new"].segments[0].text.split())
+            browser.panel.transcript = change["new"].with_text(0, text)
+
+    browser.panel.observe(tidies, "transcript")
+    browser.edit("text", id=0, text="a  b")
+    assert browser.texts()[0] == "a b"
+    browser.panel.undo()
+    assert browser.texts()[0] == "a b", "what is tidied is tidied again"
+
+
+def test_a_transcript_that_is_set_just_when_a_job_begins_is_refused(
+    opened: Opener, meeting: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = opened().panel
+    job: Any = FakeJob(meeting)
+    monkeypatch.setattr(_with_transcript, "must_be_of", lambda *_: panel.follow(job))
+    with pytest.raises(OptionError, match="by a job"):
+        panel.transcript = SAID.with_text(0, "a")
+    assert panel.transcript.segments == ()
+    job.step("stopped")
+    assert panel.transcript.segments == SAID.segments
+
+
 def test_an_observer_that_fails_is_shown_and_the_correction_made(opened: Opener) -> None:
     browser = opened()
 
@@ -542,6 +579,9 @@ def test_lines_are_selected_from_either_side(opened: Opener) -> None:
             panel.selected = wrong
     panel.selected = None
     assert panel.selected is None
+    panel.transcript = panel.transcript.without(0, 2)
+    with pytest.raises(OptionError, match="no lines to select"):
+        panel.selected = (0, 0)
 
 
 # -- Files ------------------------------------------------------------------------------------
@@ -803,6 +843,8 @@ def test_a_job_of_another_recording_is_refused(opened: Opener, meeting: Recordin
     other = FakeJob(Recording.open((meeting.read(0, 5), 16000)))
     with pytest.raises(OptionError, match="does not transcribe"):
         opened().panel.follow(other)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="takes a job"):
+        opened().panel.follow(SAID)  # type: ignore[arg-type]
 
 
 def test_a_real_job_ends_as_the_panels_transcript(

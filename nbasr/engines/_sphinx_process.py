@@ -72,7 +72,7 @@ class SphinxProcess:
         paths = [path for path in sys.path if path]
         try:
             process = subprocess.Popen(
-                [sys.executable, "-c", _RUN, str(Path(_sphinx_child.__file__))],
+                [sys.executable, "-P", "-c", _RUN, str(Path(_sphinx_child.__file__))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

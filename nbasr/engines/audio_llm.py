@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbasr.engines import _audio_families
+from nbasr.engines import _audio_families, stopping
 from nbasr.engines._audio_families import Family, Wish
 from nbasr.engines._audio_generation import joined, only_greedy, stop_at, watching
 from nbasr.engines._held import Held
@@ -20,7 +20,6 @@ from nbasr.engines.base import RATE, EngineSpec, Recognition, Request, check
 from nbasr.engines.checkpoint import read_config
 from nbasr.engines.languages import language_code, language_name
 from nbasr.engines.quantization import TORCH_DTYPES
-from nbasr.engines.stopping import criterion, held
 from nbasr.errors import ModelError, ModelWarning, OptionError
 from nbasr.transcript.transcript import Segment
 
@@ -90,7 +89,7 @@ class AudioLLMEngine(Held[Pretrained]):
 
         for request in batch:
             check(request.samples, self.spec)
-        with held(self.lock), quiet(), torch.inference_mode():
+        with stopping.held(self.lock), quiet(), torch.inference_mode():
             call = _Call(self.spec, self._there(), self._family, self._languages)
             wishes = [call.wish(request) for request in batch]
             loud = [n for n, request in enumerate(batch) if request.samples.any()]
@@ -166,7 +165,10 @@ class _Call:
     def recognize(self, wishes: Sequence[Wish], requests: Sequence[Request]) -> list[Recognition]:
         if not wishes:
             return []
-        asked = [self.family.ask(self.processor, wish) for wish in wishes]
+        asked = []
+        for wish in wishes:
+            stopping.check()
+            asked.append(self.family.ask(self.processor, wish))
         budgets = [
             self._budget(request.duration, one["input_ids"].shape[1])
             for one, request in zip(asked, requests, strict=True)
@@ -179,7 +181,7 @@ class _Call:
             **inputs,
             generation_config=self._generation(max(budgets), ends),
             logits_processor=[watch],
-            stopping_criteria=[stop_at(start, budgets), criterion()],
+            stopping_criteria=[stop_at(start, budgets), stopping.criterion()],
         )[:, start:].tolist()
         return [
             self._recognition(ids[n][: budgets[n]], ends, watch.score(n), wishes[n], request)

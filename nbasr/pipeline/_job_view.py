@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from nbasr.pipeline.progress import _in_notebook
+from nbasr.pipeline.progress import in_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class JobView:
 
     def show(self, job: Job) -> None:
         """Show it in the cell that runs, and keep that up to date."""
-        if not _in_notebook():
+        if not in_notebook():
             sys.stdout.write(f"{job}\n")
             return
         from IPython.display import display

@@ -128,14 +128,15 @@ def listener(wanted: bool | Listener) -> Listener:
         return Throttle(wanted)
     if not wanted:
         return lambda _: None
-    if _in_notebook():
+    if in_notebook():
         return Throttle(_Display())
     if sys.stderr is not None and sys.stderr.isatty():
         return Throttle(_terminal)
     return lambda _: None
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Tell whether outputs go to a notebook."""
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     return bool(shell) and hasattr(shell, "kernel")
 

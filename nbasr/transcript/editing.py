@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import pairwise
 
 from nbasr.errors import OptionError
 from nbasr.text.joining import join
@@ -210,13 +211,11 @@ def _parted(
         elif first >= cut:
             after.append(word)
         else:
-            whole = Segment(word.start, word.stop, segment.text[first:last])
-            time = _share(whole, segment.text[first:cut], whole.text)
-            sides = (
-                (before, segment.text[first:cut], word.start, time),
-                (after, segment.text[cut:last], time, word.stop),
-            )
-            for side, text, start, stop in sides:
-                if _is_spoken(text):
-                    side.append(Word(start, stop, text.strip(), word.score))
+            whole = segment.text[first:last]
+            left, right = segment.text[first:cut], segment.text[cut:last]
+            parts = [part for part in ((before, left), (after, right)) if _is_spoken(part[1])]
+            time = _share(Segment(word.start, word.stop, whole), left, whole)
+            edges = [word.start, *[time] * (len(parts) - 1), word.stop]
+            for (side, text), (start, stop) in zip(parts, pairwise(edges), strict=False):
+                side.append(Word(start, stop, text.strip(), word.score))
     return tuple(before), tuple(after)

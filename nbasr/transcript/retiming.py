@@ -11,6 +11,9 @@ from nbasr.text.scripts import UNSPACED, is_mark, script, width
 from nbasr.transcript.segment import Segment, Word
 from nbasr.transcript.spans import word_spans
 
+_LONG = 2000
+"""Units from which on frequent ones are matched only beside rare ones, or it would take minutes."""
+
 
 @dataclasses.dataclass(frozen=True)
 class _Unit:
@@ -122,7 +125,8 @@ def _runs(old: list[_Unit], new: list[_Unit]) -> Iterator[tuple[int, int, int, i
     if head:
         yield 0, head, 0, head, True
     inner = (some[head : len(some) - tail], other[head : len(other) - tail])
-    for tag, *places in SequenceMatcher(None, *inner, autojunk=False).get_opcodes():
+    is_long = len(inner[1]) > _LONG
+    for tag, *places in SequenceMatcher(None, *inner, autojunk=is_long).get_opcodes():
         first, last, new_first, new_last = (head + place for place in places)
         yield first, last, new_first, new_last, tag == "equal"
     if tail:

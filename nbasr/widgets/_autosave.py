@@ -36,8 +36,7 @@ class Saved:
     Parameters
     ----------
     state
-        ``"none"`` (there is nothing to save), ``"unsaved"``, ``"saving"``, ``"saved"`` or
-        ``"failed"``.
+        ``"none"`` (there is nothing to save), ``"unsaved"``, ``"saved"`` or ``"failed"``.
     at
         When they were saved last, in seconds since 1970.
     problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -87,14 +87,6 @@ def reverted(reading: Reading, number: int) -> Edited:
     return reading.transcript.replaced(first, last, given), first if given else -1
 
 
-def as_segments(given: Iterable[Any]) -> tuple[Segment, ...]:
-    """Return segments for ``(start, stop, text)``."""
-    try:
-        return tuple(Segment(float(start), float(stop), flat(text)) for start, stop, text in given)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"Lines are (start, stop, text): {error}.") from None
-
-
 def _typed(reading: Reading, texts: Sequence[tuple[int, str]]) -> Edited:
     """Return the transcript with texts that people have typed; and the first line of them."""
     if not texts:
@@ -139,13 +131,12 @@ def _times(transcript: Transcript, index: int, start: float, stop: float) -> Edi
 def _speaker(
     transcript: Transcript, index: int, speaker: str | None = None, count: int = 1
 ) -> Edited:
-    first, last = _reach(transcript, index, count)
-    made = transcript
-    for at in range(first, last + 1):
-        named = flat(speaker or "") or None
-        if transcript.segments[at].speaker != named:
-            made = made.with_speaker(at, named)
-    return made, index
+    named = flat(speaker or "") or None
+
+    def spoken(one: Segment) -> Segment:
+        return one if one.speaker == named else replace(one, speaker=named)
+
+    return _each(transcript, index, count, spoken), index
 
 
 def _split(transcript: Transcript, index: int, at: int) -> Edited:
@@ -170,29 +161,27 @@ def _insert(transcript: Transcript, start: float, stop: float, text: str = "") -
     return made, next(at for at, one in enumerate(made.segments) if id(one) not in kept)
 
 
-def _replace(
-    transcript: Transcript, index: int, segments: Iterable[Any] = (), count: int = 1
-) -> Edited:
-    first, last = _reach(transcript, index, count)
-    made = transcript.replaced(first, last, as_segments(segments))
-    return made, min(index, len(made.segments) - 1)
-
-
 def _checked(
     reading: Reading, transcript: Transcript, index: int, checked: bool = True, count: int = 1
 ) -> Transcript:
     """Take the doubts away from lines, or give those of the machine back."""
+
+    def doubted(one: Segment) -> Segment:
+        return one if is_doubtful(one) else reading.machine.same(one) or one
+
+    return _each(transcript, index, count, without_doubts if checked else doubted)
+
+
+def _each(
+    transcript: Transcript, index: int, count: int, change: Callable[[Segment], Segment]
+) -> Transcript:
+    """Change so many lines one by one, all in one go: a transcript may have thousands."""
     first, last = _reach(transcript, index, count)
-    segments = list(transcript.segments)
-    for at in range(first, last + 1):
-        one = segments[at]
-        if checked:
-            segments[at] = without_doubts(one)
-        elif not is_doubtful(one):
-            segments[at] = reading.machine.same(one) or one
-    if all(one is other for one, other in zip(segments, transcript.segments, strict=True)):
+    old = transcript.segments[first : last + 1]
+    new = tuple(map(change, old))
+    if all(one is other for one, other in zip(new, old, strict=True)):
         return transcript
-    return replace(transcript, segments=tuple(segments))
+    return transcript.replaced(first, last, new)
 
 
 def _reach(transcript: Transcript, index: int, count: int) -> tuple[int, int]:
@@ -218,7 +207,6 @@ _OF_LINES: dict[str, Callable[..., Edited]] = {
     "split": _split,
     "merge": _merge,
     "delete": _delete,
-    "replace": _replace,
 }
 ACTIONS = (*_OF_LINES, "checked", "insert", "replace_all")
 """What the browser may ask for, by name."""

@@ -135,9 +135,9 @@ class WithAgain(WithEdits):
 
     def _edited(self, action: str, **values: Any) -> Edited:
         """Return what an edit makes of the lines; a proposal may take the place of some."""
-        if action != "replace" or values.get("proposal") is None:
+        if action != "replace":
             return super()._edited(action, **values)
-        proposal = self._proposals.get(values["proposal"])
+        proposal = self._proposals.get(values.get("proposal", 0))
         if proposal is None:
             raise OptionError(say("again.gone", self._language))
         meant = frozenset(proposal.numbers)

@@ -50,9 +50,14 @@ class WithJob(WithTranscript):
         Raises
         ------
         OptionError
-            If the job is of another recording.
+            If it is no job, or of another recording.
         """
-        if self.recording not in job.work.recordings:
+        work = getattr(job, "work", None)
+        if work is None:
+            raise OptionError(
+                f"follow takes a job, as nbasr.submit returns it, not {type(job).__name__}."
+            )
+        if self.recording not in work.recordings:
             raise OptionError(f"That job does not transcribe {self.recording.name}.")
         self._unfollow()
         with self._changing():

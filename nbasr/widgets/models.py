@@ -64,7 +64,7 @@ class ModelPanel(Panel, entry="models"):
     Keys: Tab goes through the controls. In the field above the list, ↓ goes into the list, Enter
     takes what is typed as a hub id or folder if the list has no such model. In the list, ↑ and ↓,
     Page ↑ and Page ↓, Home and End choose a model, Enter goes to its button, `/` back to the field.
-    Esc closes what was opened: a question, a report, the figure.
+    Esc closes a report, and takes a question back.
 
     Examples
     --------

@@ -116,7 +116,7 @@ class TranscriptPanel(
         language: str = "",
         **traits: Any,
     ) -> None:
-        given = transcript if isinstance(transcript, Transcript) else Transcript.load(transcript)
+        given = _given(transcript)
         if recording is None:
             recording = given.recording
         if recording is None:
@@ -127,3 +127,14 @@ class TranscriptPanel(
         opened = Recording.open(recording)
         must_be_of(given, opened)
         super().__init__(opened, given, height=height, language=language, **traits)
+
+
+def _given(transcript: Transcript | str | Path) -> Transcript:
+    if isinstance(transcript, Transcript):
+        return transcript
+    if isinstance(transcript, str | Path):
+        return Transcript.load(transcript)
+    raise OptionError(
+        f"A TranscriptPanel shows a Transcript or a file of one, not {type(transcript).__name__}; "
+        "what a job hears is shown by panel.follow(job)."
+    )

@@ -184,6 +184,8 @@ def test_with_the_keyboard_alone_a_model_is_found_loaded_and_unloaded(shared, pa
     page.keyboard.press("Space")
     expect(panel.get_by_role("region", name="sphinx unloaded")).to_be_visible()
     expect(panel.get_by_role("listbox")).to_be_focused()  # and not the notebook
+    page.keyboard.press("Escape")
+    expect(panel.get_by_role("region", name="sphinx unloaded")).to_be_hidden()
     page.keyboard.press("/")
     expect(panel.get_by_role("searchbox")).to_be_focused()
     assert len(page.query_selector_all(".jp-Notebook .jp-Cell")) == 1

@@ -444,6 +444,17 @@ def test_the_wave_chooses_lines_and_its_edges_move_them(shown: Notebook, reading
     wait(reading, f"Math.abs(store.at(2).stop - {before}) < 1e-6")
 
 
+def test_a_line_that_goes_while_it_has_the_focus_leaves_it_to_the_list(
+    shown: Notebook, reading: Locator
+) -> None:
+    row(reading, 6).locator(".nb-line-clock").evaluate("(button) => button.focus()")
+    shown.execute("panel.transcript = panel.transcript.without(6)")
+    wait(reading, "store.count === 13")
+    expect(reading.locator(".nb-lines-scroll")).to_be_focused()
+    shown.execute("panel.undo()")
+    wait(reading, "store.count === 14")
+
+
 # -- Ten thousand lines ---------------------------------------------------------------------------
 
 

@@ -6,9 +6,10 @@ import { fillLine, makeLine } from "./linedraw.js";
  * @param frame of the panel
  * @param store of `createSegments`
  * @param {HTMLElement} inner where rows stand, one under the other
- * @param {{drawn: (row: HTMLElement, index: number, segment) => void, watch: ResizeObserver}} options
+ * @param {{drawn: (row: HTMLElement, index: number, segment) => void, watch: ResizeObserver,
+ *   lost: () => void}} options `lost` is called when what had the focus is gone with its row
  */
-export function createLineRows({ t }, store, inner, { drawn, watch }) {
+export function createLineRows({ t }, store, inner, { drawn, watch, lost }) {
   const rows = new Map(); // id → {element, index, segment, speaker, y}
   const byElement = new WeakMap();
   let held = null; // id of the line whose row is left alone
@@ -28,9 +29,11 @@ export function createLineRows({ t }, store, inner, { drawn, watch }) {
   }
 
   function drop(id, row) {
-    row.element.remove();
     rows.delete(id);
     watch.unobserve(row.element);
+    const had = row.element.matches(":focus-within");
+    row.element.remove();
+    if (had) lost(); // the next key would be the notebook's
   }
 
   /** Draw a row if its line is not what it shows; whether it was. */
@@ -41,8 +44,10 @@ export function createLineRows({ t }, store, inner, { drawn, watch }) {
     if (row.segment === segment && row.speaker === speaker) return false;
     if (segment.id === held && row.segment) return false;
     Object.assign(row, { segment, speaker });
+    const had = row.element.matches(":focus-within");
     fillLine(row.element, segment, { t, speaker });
     drawn(row.element, row.index, segment);
+    if (had && !row.element.matches(":focus-within")) lost();
     return true;
   }
 

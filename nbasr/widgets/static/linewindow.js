@@ -31,7 +31,11 @@ export function createLineWindow(frame, store) {
   const sizer = h("div.nb-lines-all", { role: "presentation" }, inner);
   const scroller = h("div.nb-lines-scroll", {}, sizer);
   const watch = new ResizeObserver(resized);
-  const rows = createLineRows(frame, store, inner, { watch, drawn: (...given) => tell("drawn", ...given) });
+  const rows = createLineRows(frame, store, inner, {
+    watch,
+    drawn: (...given) => tell("drawn", ...given),
+    lost: () => scroller.focus({ preventScroll: true }),
+  });
   let font = { width: 600, letter: 6.5, wide: 13, line: LINE, rest: REST };
   let drift = 0; // px by which rows are lower than their heights say
   let height = 0; // of what is seen

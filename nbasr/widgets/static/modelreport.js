@@ -66,6 +66,5 @@ export function createModelReport(frame, { onclose }) {
         }) }))))];
   }
 
-  element.addEventListener("keydown", (event) => event.key === "Escape" && close());
   return { element, show, close };
 }

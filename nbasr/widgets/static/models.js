@@ -49,7 +49,6 @@ function render(context) {
       }
     }
   }
-  plot.element.addEventListener("keydown", (event) => event.key === "Escape" && turn());
 
   async function cleanUp() {
     clean.disabled = true;
@@ -117,6 +116,7 @@ function render(context) {
     devices.control.value = device.device;
   });
 
+  frame.body.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && report.close());
   frame.body.append(memory, loaded.element, report.element, loading.element, choice);
   guard(look)();
   return frame.end;
