@@ -18,6 +18,7 @@ PARTS = {
     "planning": "Levels, pauses and plans of an hour",
     "imports": "Importing",
     "panels": "Panels in JupyterLab",
+    "reading": "Reading a long transcript in JupyterLab",
     "jobs": "Jobs",
     "models": "Models on a CPU",
 }

@@ -20,6 +20,7 @@ from safetensors.numpy import load_file, save_file
 from nbasr.errors import ModelError
 from nbasr.models import _hub, catalog
 from nbasr.models._hub import wanted_files
+from nbasr.models.fetching import Fetching
 
 FUNASR_FILES = {
     "config.yaml": b"model: Paraformer\n",
@@ -390,3 +391,34 @@ def test_a_model_that_is_loaded_by_name_is_fetched_first(hub, tmp_path):
     assert "'bert', which nbasr does not run" in refused
     assert resident == "['short', 'whisper-tiny']"
     assert "Downloading whisper-tiny (openai/whisper-tiny, 8 MB)" in done.stderr
+
+
+def test_two_downloads_at_once_leave_the_size_of_pieces_as_it_was():
+    from huggingface_hub import constants
+
+    usual = constants.DOWNLOAD_CHUNK_SIZE
+    one, other = _hub._in_small_pieces(True), _hub._in_small_pieces(True)
+    one.__enter__()
+    other.__enter__()
+    one.__exit__(None, None, None)
+    assert constants.DOWNLOAD_CHUNK_SIZE == _hub.PIECE_BYTES
+    other.__exit__(None, None, None)
+    assert usual == constants.DOWNLOAD_CHUNK_SIZE
+
+
+def test_a_stop_ends_the_fast_client_only_while_it_fetches(monkeypatch):
+    """It has one session for all downloads of the kernel."""
+    from huggingface_hub.utils import _xet
+
+    ended = []
+    monkeypatch.setattr(_xet, "abort_xet_session", lambda: ended.append("session"))
+    heard = Fetching(lambda *_: None)
+    heard.wants(10)
+    heard.takes(10)
+    heard.stop()
+    assert ended == []
+    heard = Fetching(lambda *_: None)
+    heard.wants(10)
+    heard.takes(9)
+    heard.stop()
+    assert ended == ["session"]

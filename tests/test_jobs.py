@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from nbasr.audio.recording import Recording
 from nbasr.engines.aligner import Aligner
 from nbasr.engines.whisper import WhisperEngine
 from nbasr.errors import AudioError, ModelError, ModelWarning, OptionError, OutOfMemoryError
-from nbasr.models import _room, catalog, estimating
+from nbasr.models import _room, catalog, estimating, manager
 from nbasr.pipeline import jobs as _jobs
 from nbasr.pipeline import turns
 from nbasr.pipeline.jobs import Job
@@ -305,6 +306,25 @@ def test_a_job_that_is_stopped_while_words_are_timed_keeps_the_text(
     nbasr.models.unload_all()
 
 
+def test_a_job_that_is_stopped_before_its_aligner_is_there_is_no_finished_one(
+    meeting: Recording, assets: Path, tmp_path: Path
+) -> None:
+    folder = str(tiny_aligner.build(tmp_path / "aligner"))
+    model = str(assets / "qwen3-asr-tiny-meeting")
+    sound = meeting.read(0.0, 10.0), 16_000
+    with turns.turn("cpu"):
+        job = submitted(sound, model=model, aligner=folder, timestamps="word", max_seconds=10)
+        aligner = job.work.aligner
+        assert aligner is not None
+        job.observe(lambda job: job.stop() if job.progress.model == aligner.name else None)
+    found = job.result(PATIENCE)
+    assert job.state == "stopped"
+    assert job.progress.state == "interrupted"
+    assert found.text
+    assert not found.complete
+    assert "segments have no words" in found.notes[-1]
+
+
 # --- turns
 
 
@@ -385,35 +405,69 @@ def narrow(assets: Path) -> dict[str, str]:
     return names
 
 
-def test_a_model_that_does_not_fit_beside_one_at_work_waits_for_its_end(
-    meeting: Recording, narrow: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = {"max_seconds": 10, "batch_size": 1, "device": "cpu"}
-    turned_away: list[str] = []
-    really = turns.WORKS.wait
+@pytest.fixture
+def turned_away(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the threads of jobs that wait for room."""
+    names: list[str] = []
+    really = manager.wait_for_room
 
     def noted(device: str, seen: int) -> bool:
-        turned_away.append(threading.current_thread().name)
+        names.append(threading.current_thread().name)
         return really(device, seen)
 
-    monkeypatch.setattr(turns.WORKS, "wait", noted)
+    monkeypatch.setattr(manager, "wait_for_room", noted)
+    return names
+
+
+def until_turned_away(job: Job, turned_away: list[str]) -> None:
+    while job._thread.name not in turned_away:
+        assert not job.wait(0.001)
+
+
+def test_a_model_that_does_not_fit_beside_one_at_work_waits_for_its_end(
+    meeting: Recording, narrow: dict[str, str], turned_away: list[str]
+) -> None:
+    options = {"max_seconds": 10, "batch_size": 1, "device": "cpu"}
     with turns.turn("cpu"):
         first = submitted(meeting, model=narrow["whisper"], **options)
         Seen(first).until(lambda job: job.state == "running")
         second = submitted(meeting, model=narrow["qwen3-asr"], **options)
         third = submitted(meeting, model=narrow["qwen3-asr"], **options)
         for job in (second, third):
-            while job._thread.name not in turned_away:
-                assert not job.wait(0.001)
+            until_turned_away(job, turned_away)
             assert job.state == "waiting"
         assert "waiting" in str(second.progress)
         third.stop()
         assert third.wait(PATIENCE)
         assert third.state == "stopped"
         assert not second.is_done
+        seen = Seen(second)
     with pytest.warns(ModelWarning, match="to make room for qwen3-asr-tiny-meeting"):
         assert second.result(PATIENCE).complete
     assert first.state == "finished"
+    assert "loading" in seen.states  # again: what is fetched then can be stopped
+
+
+def test_a_model_waits_for_whatever_work_is_done_with_another(
+    meeting: Recording, narrow: dict[str, str], turned_away: list[str]
+) -> None:
+    """It failed where the other model was just loaded, and its work not begun."""
+    with manager.using(catalog.resolve(narrow["whisper"], device="cpu")):
+        job = submitted(meeting, model=narrow["qwen3-asr"], max_seconds=10, device="cpu")
+        until_turned_away(job, turned_away)
+        assert job.state == "waiting"
+    with pytest.warns(ModelWarning, match="to make room"):
+        assert job.result(PATIENCE).complete
+
+
+def test_a_model_that_goes_by_hand_makes_room_for_who_waits(
+    meeting: Recording, narrow: dict[str, str], turned_away: list[str]
+) -> None:
+    with manager.using(catalog.resolve(narrow["whisper"], device="cpu")):
+        job = submitted(meeting, model=narrow["qwen3-asr"], max_seconds=10, device="cpu")
+        until_turned_away(job, turned_away)
+        nbasr.models.unload("whisper-tiny-meeting")
+        assert job.result(PATIENCE).complete
 
 
 def test_a_model_that_never_fits_is_refused_though_another_is_at_work(
@@ -490,6 +544,52 @@ def test_an_observer_that_fails_harms_nothing_and_is_told_of_once(
     assert len(calls) > 2
 
 
+def test_an_observer_that_waits_for_its_own_job_is_refused(meeting: Recording, tiny: str) -> None:
+    refused: list[str] = []
+
+    def waits(job: Job) -> None:
+        try:
+            job.result()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=6)
+        job.observe(waits)
+    assert job.result(PATIENCE).complete
+    assert "cannot be waited for by what observes it" in refused[0]
+
+
+def test_what_observed_a_job_is_not_kept_by_it(meeting: Recording, tiny: str) -> None:
+    class Looker:
+        def look(self, job: Job) -> None:
+            assert job
+
+    looker = Looker()
+    gone = weakref.ref(looker)
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=6)
+        job.observe(looker.look)
+    del looker
+    assert job.result(PATIENCE).complete
+    job._thread.join(PATIENCE)
+    assert gone() is None
+
+
+def test_whatever_an_engine_raises_ends_the_job(
+    meeting: Recording, tiny: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leaves(*_: Any) -> Any:
+        raise SystemExit("I am off")
+
+    monkeypatch.setattr(WhisperEngine, "recognize", leaves)
+    job = submitted(meeting, model=tiny)
+    assert job.wait(PATIENCE)
+    with pytest.raises(RuntimeError, match="SystemExit: I am off"):
+        job.result()
+    assert job.state == "failed"
+
+
 def test_an_observer_that_was_taken_off_hears_nothing_more(meeting: Recording, tiny: str) -> None:
     calls: list[Job] = []
     with turns.turn("cpu"):
@@ -552,6 +652,33 @@ def test_python_ends_though_a_job_runs(tiny: str) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "running\n", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+def test_a_fork_of_the_kernel_leaves_its_jobs_alone() -> None:
+    """It waited for their end, which never comes there, and ended the embedded engine's process."""
+    script = (
+        "import os, nbasr\n"
+        "from nbasr.pipeline import turns\n"
+        "sound = (nbasr.samples.open('meeting').read(0, 8), 16000)\n"
+        "nbasr.models.load('sphinx')\n"
+        "with turns.turn('cpu'):\n"
+        "    job = nbasr.submit(sound, model='sphinx')\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        print(nbasr.jobs(), flush=True)\n"
+        "        raise SystemExit\n"
+        "    os.waitpid(child, 0)\n"
+        "print(job.result().complete)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "()\nTrue\n", "")
 
 
 # --- in a real kernel

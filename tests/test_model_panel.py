@@ -86,6 +86,7 @@ class Page:
 
 @pytest.fixture(autouse=True)
 def _clean() -> Iterator[None]:
+    models.unload_all()
     yield
     memory.set_budget(None)
     models.unload_all()
@@ -111,6 +112,19 @@ def whisper(assets: Path) -> str:
 def row(page: Page, name: str, **values: Any) -> dict[str, Any]:
     rows = page.ask("catalogue", **values)["rows"]
     return next(one for one in rows if one["name"] == name)
+
+
+def test_who_observes_what_is_loaded_may_use_the_panel(panel, whisper):
+    def unload(change: dict[str, Any]) -> None:
+        if change["new"]:
+            panel.unload()
+
+    panel.observe(unload, "loaded")
+    loading = threading.Thread(target=lambda: panel.load(whisper), daemon=True)
+    loading.start()
+    loading.join(PATIENCE)
+    assert not loading.is_alive()  # they waited for each other
+    assert panel.loaded == ()
 
 
 def test_the_catalogue_tells_all_models_with_what_each_precision_takes(page):

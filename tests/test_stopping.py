@@ -118,6 +118,13 @@ def test_stopping_one_thread_does_not_touch_another(engine: Any, sound: Any) -> 
     assert found[0].text
 
 
+@pytest.mark.parametrize("looks", [0, 1, 2])
+def test_a_load_stops_between_its_steps(assets: Path, looks: int) -> None:
+    spec = catalog.resolve(str(assets / "whisper-tiny-meeting"))
+    with pytest.raises(stopping.Stopped), stopping.on(After(looks)):
+        open_engine(spec)
+
+
 def test_an_aligner_stops_between_its_layers(tmp_path: Path, sound: Any) -> None:
     aligner = Aligner(
         EngineSpec(
@@ -179,6 +186,30 @@ def test_an_utterance_is_given_up_at_once_and_the_next_one_is_heard(
     assert process._end is None  # the process that decoded it is gone
     assert sphinx.recognize([Request(sound)]) == [whole]
     assert process._answers is not before
+
+
+def test_half_a_sound_is_never_left_before_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell is interrupted while it writes; the rest of that sound would have been taken of the
+    next one."""
+    process = SphinxProcess()
+    try:
+        pcm = np.zeros(16000, "<i2").tobytes()
+        found = process.words(pcm)
+        pipe = process._stdin
+
+        class Interrupted:
+            def write(self, question: bytes) -> None:
+                pipe.write(question[:1000])
+                pipe.flush()
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(process, "_stdin", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            process.words(pcm)
+        assert process._end is None
+        assert process.words(pcm) == found
+    finally:
+        process.close()
 
 
 def test_a_process_that_was_killed_is_told_and_started_anew() -> None:

@@ -239,6 +239,13 @@ def test_marks_of_the_picture_are_text_and_never_markup():
     assert "<title>&lt;b&gt;&amp;</title>" in picture
 
 
+def test_names_in_the_figure_are_text():
+    happened = [marks.Mark(MOMENTS[0].at, "job", "<a href='x'>a</a> & b.wav")]
+    drawn = json.loads(_timeline_figure.figure(MOMENTS, happened).to_json())
+    told = next(trace["text"] for trace in drawn["data"] if trace["mode"] == "markers")
+    assert told == ["&lt;a href=&#x27;x&#x27;&gt;a&lt;/a&gt; &amp; b.wav began"]
+
+
 def test_the_figure_keeps_a_still_picture_for_saved_notebooks():
     assert "<svg" in _timeline_figure.figure(MOMENTS, HAPPENED).still
 

@@ -61,7 +61,9 @@ def hear_meeting(notebook: Notebook) -> None:
 def correct_first(notebook: Notebook) -> None:
     """Correct the first line of a transcript."""
     panel = notebook.panel()
-    panel.locator(".nb-line-text").first.dblclick()
+    panel.locator(".nb-lines-scroll").focus()
+    notebook.page.keyboard.press("Control+Home")
+    notebook.page.keyboard.press("F2")
     field = panel.locator("textarea.nb-line-edit")
     field.fill("Good morning, everyone, and welcome to our studio meeting.")
     field.press("Enter")

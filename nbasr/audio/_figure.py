@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-import plotly.io
 
+from nbasr._figures import StillFigure
 from nbasr.audio._show import waveform
 from nbasr.audio._words import clock
 
@@ -20,24 +20,10 @@ if TYPE_CHECKING:
 _COLUMNS = 2000
 
 
-class WaveformFigure(go.Figure):  # type: ignore[misc]
-    """A Plotly figure that stays a picture on GitHub and in pages made by nbconvert."""
+class WaveformFigure(StillFigure):
+    """The waveform, as a picture too."""
 
-    still = ""
-
-    def _ipython_display_(self) -> None:
-        """Show Plotly's data beside the still, where Plotly would send only its data."""
-        from IPython.display import display
-
-        if plotly.io.renderers.default != "plotly_mimetype":
-            super()._ipython_display_()
-            return
-        bundle: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(
-            self.to_dict()
-        )
-        display(  # type: ignore[no-untyped-call]
-            {**bundle, "text/html": self.still, "text/plain": "Figure of the waveform"}, raw=True
-        )
+    about = "Figure of the waveform"
 
 
 def figure(recording: Recording) -> WaveformFigure:

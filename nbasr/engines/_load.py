@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbasr._files import expanded
+from nbasr.engines import stopping
 from nbasr.engines._quiet import quiet
 from nbasr.engines._transformers import transformers
 from nbasr.engines.checkpoint import must_have_processor, read_config, snapshot, weights_of
@@ -201,8 +202,10 @@ def _read(
     processor: Callable[[Path], Any] | None,
 ) -> Pretrained:
     """Read the model, refuse it unless it is whole, and put it on its device."""
+    stopping.check()  # between what takes seconds: imports, reading, moving
     import torch
 
+    stopping.check()
     library = transformers()
     must_be_there(spec.device)
     options = _sharing() if _shares(spec, folder) else {}
@@ -222,6 +225,7 @@ def _read(
         ignore_mismatched_sizes=True,  # they are in the report, and refused below
         **options,
     )
+    stopping.check()
     _must_be_whole(folder, report)
     if quantization is not None and spec.device == "cpu":
         modules.own(model)

@@ -54,10 +54,7 @@ class SphinxProcess:
         """
         if self._end is None:
             self._start()
-        with contextlib.suppress(OSError):  # it is gone, as is read below
-            self._stdin.write(len(pcm).to_bytes(4, "little") + pcm)
-            self._stdin.flush()
-        found = self._answer()
+        found = self._answer(len(pcm).to_bytes(4, "little") + pcm)
         if isinstance(found, dict):
             raise ModelError(f"The embedded engine failed ({found['error']}); run it again.")
         return [(str(word), int(first), int(last), float(p)) for word, first, last, p in found]
@@ -93,7 +90,7 @@ class SphinxProcess:
         )
         reader.start()
         HELPERS.add(process.pid)
-        self._end = weakref.finalize(self, _ended, process, reader)
+        self._end = weakref.finalize(self, _ended, process, reader, os.getpid())
         found = self._answer()
         if isinstance(found, dict):
             self.close()
@@ -102,9 +99,12 @@ class SphinxProcess:
                 "again."
             )
 
-    def _answer(self) -> Any:
-        """Wait for a line of the process."""
+    def _answer(self, question: bytes = b"") -> Any:
+        """Ask the process, if there is anything to ask, and wait for a line of it."""
         try:
+            with contextlib.suppress(OSError):  # it is gone, as is read below
+                self._stdin.write(question)
+                self._stdin.flush()
             while True:
                 stopping.check()
                 try:
@@ -112,7 +112,7 @@ class SphinxProcess:
                     break
                 except queue.Empty:
                     continue
-        except BaseException:  # its answer would be taken for that to the next question
+        except BaseException:  # half a question, or its answer, would go with the next one
             self.close()
             raise
         if not line:
@@ -140,8 +140,10 @@ def _read(lines: IO[bytes], answers: queue.SimpleQueue[bytes]) -> None:
     answers.put(b"")
 
 
-def _ended(process: subprocess.Popen[bytes], reader: threading.Thread) -> None:
+def _ended(process: subprocess.Popen[bytes], reader: threading.Thread, parent: int) -> None:
     """End a process and what belongs to it."""
+    if os.getpid() != parent:  # a fork of the kernel, of which it is no child
+        return
     process.kill()
     process.wait()
     HELPERS.discard(process.pid)

@@ -45,7 +45,7 @@ def check() -> None:
 
 
 @contextlib.contextmanager
-def held(lock: threading.Lock) -> Iterator[None]:
+def held(lock: threading.Lock | threading.RLock) -> Iterator[None]:
     """Hold a lock; waiting for it can be stopped."""
     check()
     while not lock.acquire(timeout=STEP):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from html import escape
 
-import plotly.graph_objects as go
-import plotly.io
-
+from nbasr._figures import StillFigure
 from nbasr._units import size
 from nbasr.memory import _timeline_svg
 from nbasr.memory._timeline_svg import BUDGET_COLOUR, COLOURS
@@ -41,24 +39,10 @@ _SYMBOLS = {
 }
 
 
-class TimelineFigure(go.Figure):  # type: ignore[misc]
-    """A Plotly figure that stays a picture on GitHub and in pages made by nbconvert."""
+class TimelineFigure(StillFigure):
+    """The memory over time, as a picture too."""
 
-    still = ""
-
-    def _ipython_display_(self) -> None:
-        """Show Plotly's data beside the still, where Plotly would send only its data."""
-        from IPython.display import display
-
-        if plotly.io.renderers.default != "plotly_mimetype":
-            super()._ipython_display_()
-            return
-        bundle: dict[str, Any] = plotly.io.renderers["plotly_mimetype"].to_mimebundle(
-            self.to_dict()
-        )
-        display(  # type: ignore[no-untyped-call]
-            {**bundle, "text/html": self.still, "text/plain": "Figure of the memory"}, raw=True
-        )
+    about = "Figure of the memory"
 
 
 def figure(
@@ -101,7 +85,7 @@ def figure(
     step = _step(top)
     ticks = [step * n for n in range(int(top // step) + 1)]
     drawn.update_layout(
-        title=texts["title"].format(device=device),
+        title=texts["title"].format(device=escape(device)),
         hovermode="x unified",
         height=360,
         margin={"l": 70, "r": 20, "t": 50, "b": 40},
@@ -131,7 +115,7 @@ def _add_marks(
     if not happened:
         return
     told = [
-        texts["budget_set" if one.kind == "budget" else one.kind].format(text=one.text)
+        texts["budget_set" if one.kind == "budget" else one.kind].format(text=escape(one.text))
         for one in happened
     ]
     drawn.add_scatter(

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,9 @@ SHOWN_BYTES = 5_000_000
 
 PIECE_BYTES = 1 << 16
 """After so many bytes a download that somebody watches is told of, and can be stopped."""
+
+_pieces = threading.Lock()
+_watched, _usual_pieces = 0, 0  # downloads that somebody watches, and the size of pieces without
 
 _FUNASR_NAMES = ("am.mvn", "seg_dict", "model.pt", "config.yaml", "configuration.json")
 _FUNASR_ENDINGS = ("bpe.model", "tokens.json", "tokens.txt", "_usr_dict")
@@ -125,13 +129,24 @@ def _in_small_pieces(are_wanted: bool) -> Iterator[None]:
     """Have the hub's client tell often; its pieces of ten megabytes take long on a slow line."""
     from huggingface_hub import constants
 
-    usual = constants.DOWNLOAD_CHUNK_SIZE
+    global _watched, _usual_pieces
+    if not are_wanted:
+        yield
+        return
+    with _pieces:
+        if not _watched:
+            _usual_pieces, constants.DOWNLOAD_CHUNK_SIZE = (
+                constants.DOWNLOAD_CHUNK_SIZE,
+                PIECE_BYTES,
+            )
+        _watched += 1
     try:
-        if are_wanted:
-            constants.DOWNLOAD_CHUNK_SIZE = PIECE_BYTES
         yield
     finally:
-        constants.DOWNLOAD_CHUNK_SIZE = usual
+        with _pieces:
+            _watched -= 1
+            if not _watched:  # the last one out: others may be fetching too
+                constants.DOWNLOAD_CHUNK_SIZE = _usual_pieces
 
 
 def hub_bytes(spec: EngineSpec) -> int:

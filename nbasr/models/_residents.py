@@ -120,10 +120,13 @@ class Residents:
     ----------
     leaving
         Lock, held while models go: who counts what is free waits until they have gone.
+    freed
+        How many times a model has come to the end of some work, or has gone.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.leaving = threading.RLock()
+        self.freed = 0
         self._clock = clock
         self._lock = threading.Lock()  # of the slots and what is in them; never held for long
         self._slots: dict[Identity, Slot] = {}
@@ -164,6 +167,7 @@ class Residents:
         """End the work for which a model was taken, or had been loaded."""
         with self._lock:
             slot.users -= 1
+            self.freed += 1
             self._use(slot)
         self.expire()
 
@@ -249,6 +253,7 @@ class Residents:
                 key = identity(slot.spec)
                 if self._slots.get(key) is slot and (slot.may_go or not unasked):
                     del self._slots[key]
+                    self.freed += 1
                     gone.append(slot)
         return gone
 

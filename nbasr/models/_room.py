@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr._units import size
 from nbasr.engines.base import EngineSpec, open_engine
+from nbasr.engines.stopping import held
 from nbasr.errors import ModelWarning, OutOfMemoryError
 from nbasr.memory.budget import room_bytes
 from nbasr.models import estimating
@@ -49,7 +50,7 @@ def in_the_way(spec: EngineSpec, residents: Residents) -> list[Slot]:
     OutOfMemoryError
         If it does not fit even without all that may go.
     """
-    with residents.leaving:
+    with held(residents.leaving):
         room = room_bytes(spec.device)
         idle = _idle(spec.device, residents)
     for count in range(len(idle)):
@@ -71,7 +72,7 @@ def in_the_way(spec: EngineSpec, residents: Residents) -> list[Slot]:
 
 def fits_without_work(spec: EngineSpec, residents: Residents) -> bool:
     """Tell whether a model would fit if those at work were done, and went."""
-    with residents.leaving:
+    with held(residents.leaving):
         room = room_bytes(spec.device)
         others = [slot for slot in _on(spec.device, residents) if not slot.pinned]
     try:

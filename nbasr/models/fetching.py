@@ -38,7 +38,7 @@ class Fetching:
     def stop(self) -> None:
         """End the download as soon as the next piece arrives; from any thread."""
         self._stopped.set()
-        if self._total:  # the hub's faster client waits in a runtime of its own
+        if self._done < self._total:  # the hub's faster client waits in a runtime of its own
             with contextlib.suppress(Exception):
                 from huggingface_hub.utils import _xet
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbasr import settings
 from nbasr.engines.base import Engine, EngineSpec
-from nbasr.engines.stopping import held
+from nbasr.engines.stopping import STEP, check, held
 from nbasr.errors import ModelError, did_you_mean
 from nbasr.models import _room, catalog, choosing, keeping
 from nbasr.models._hub import fetch
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nbasr.settings import Options
 
 __all__ = ["Model", "ModelManager", "choose", "choose_aligner", "engine_for", "load", "resident"]
-__all__ += ["fits_without_work", "unload", "unload_all", "using"]
+__all__ += ["fits_without_work", "times_freed", "unload", "unload_all", "using", "wait_for_room"]
 
 
 class ModelManager:
@@ -216,7 +216,21 @@ class ModelManager:
 
     def fits_without_work(self, spec: EngineSpec) -> bool:
         """Tell whether a model would fit if those at work were done: then it is worth waiting."""
-        return _room.fits_without_work(spec, self._residents)
+        with held(self._loading):  # what is half loaded is not at work yet, but takes room
+            return _room.fits_without_work(spec, self._residents)
+
+    def times_freed(self) -> int:
+        """Return how many times a model has come to the end of some work, or has gone."""
+        return self._residents.freed
+
+    def wait_for_room(self, device: str, seen: int) -> bool:
+        """Wait until models were freed more often than was seen; False if none is at work."""
+        while self._residents.freed == seen:
+            if not any(slot.users and slot.spec.device == device for slot in self._residents.all()):
+                return self._residents.freed != seen
+            check()
+            time.sleep(STEP)
+        return True
 
     def engine_for(self, options: Options, spec: EngineSpec | None = None) -> Engine:
         """Return the loaded engine for options, loading its model if need be.
@@ -280,3 +294,5 @@ choose_aligner = _KERNEL.choose_aligner
 using = _KERNEL.using
 engine_for = _KERNEL.engine_for
 fits_without_work = _KERNEL.fits_without_work
+times_freed = _KERNEL.times_freed
+wait_for_room = _KERNEL.wait_for_room

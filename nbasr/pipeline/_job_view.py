@@ -13,7 +13,7 @@ from nbasr.pipeline.progress import in_notebook
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nbasr.pipeline.jobs import Job
+    from nbasr.pipeline.job import Job
 
 INTERVAL = 0.5
 """Least seconds between two updates of what is shown."""

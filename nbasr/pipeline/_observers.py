@@ -41,6 +41,12 @@ class Observers(Generic[T]):
 
         return take_off
 
+    def clear(self) -> None:
+        """Take all of them off."""
+        with self._lock:
+            self._known.clear()
+            self._failed.clear()
+
     def call(self, of: T) -> None:
         """Call all of them; of one that fails, whatever it raises, is warned once."""
         with self._lock:

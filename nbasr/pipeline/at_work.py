@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from nbasr.engines._load import let_go
 from nbasr.errors import OutOfMemoryError
 from nbasr.models import manager
-from nbasr.pipeline.turns import WORKS
 
 if TYPE_CHECKING:
     from nbasr.engines.base import EngineSpec
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def using(
-    spec: EngineSpec, options: Options, waiting: Callable[[], None] | None = None
+    spec: EngineSpec, options: Options, tell: Callable[[str], None] | None = None
 ) -> Iterator[Any]:
     """Give the loaded engine of a spec for some work, during which it stays loaded.
 
@@ -26,9 +25,10 @@ def using(
     ----------
     spec, options
         As for `nbasr.models.manager.using`.
-    waiting
-        Called each time the model does not fit beside those that are at work, before the end of
-        one of these is waited for. None: nothing is waited for.
+    tell
+        Called with ``"waiting"`` each time the model does not fit beside those that are at work,
+        before the end of one of these is waited for; then with ``"loading"``, before it is tried
+        again. None: nothing is waited for.
 
     Yields
     ------
@@ -42,26 +42,25 @@ def using(
         If it does not fit, and there is nothing to wait for.
     """
     with contextlib.ExitStack() as stack:
-        engine = _entered(stack, spec, options, waiting)
-        stack.enter_context(WORKS.working(spec.device))
-        yield engine
+        yield _entered(stack, spec, options, tell)
 
 
 def _entered(
     stack: contextlib.ExitStack,
     spec: EngineSpec,
     options: Options,
-    waiting: Callable[[], None] | None,
+    tell: Callable[[str], None] | None,
 ) -> Any:
     while True:
-        seen = WORKS.ended(spec.device)
+        seen = manager.times_freed()
         try:
             return stack.enter_context(manager.using(spec, options))
         except OutOfMemoryError as error:
-            if waiting is None or not manager.fits_without_work(spec):
+            if tell is None or not manager.fits_without_work(spec):
                 raise
             failure = error
         let_go(failure)
-        waiting()
-        if not WORKS.wait(spec.device, seen):
+        tell("waiting")
+        if not manager.wait_for_room(spec.device, seen):
             raise failure
+        tell("loading")

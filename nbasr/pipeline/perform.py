@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from nbasr.models.fetching import FetchStoppedError
 from nbasr.pipeline import at_work
 from nbasr.pipeline.aligning import all_with_words
 from nbasr.pipeline.heard import Heard
@@ -47,11 +48,11 @@ def perform(
     def state(word: str, model: str) -> Progress:
         return Progress(work.name, 0.0, work.seconds, 0.0, state=word, model=model)
 
-    def waiting(model: str) -> Callable[[], None] | None:
-        return (lambda: tell(state("waiting", model))) if patient else None
+    def patiently(model: str) -> Callable[[str], None] | None:
+        return (lambda word: tell(state(word, model))) if patient else None
 
     tell(state("loading", work.spec.name))
-    with at_work.using(work.spec, work.options, waiting(work.spec.name)) as engine:
+    with at_work.using(work.spec, work.options, patiently(work.spec.name)) as engine:
         transcripts = run(work, engine, tell, heard)
     whole = all(one.complete for one in transcripts)  # who has interrupted it wants no more work
     if work.aligner is None or not whole or not any(one.text for one in transcripts):
@@ -60,12 +61,14 @@ def perform(
     try:
         if patient:
             tell(state("loading", work.aligner.name))
-        with at_work.using(work.aligner, work.options, waiting(work.aligner.name)) as aligner:
+        with at_work.using(work.aligner, work.options, patiently(work.aligner.name)) as aligner:
             found = all_with_words(
                 pairs, aligner, language=work.options.language, tell=tell, keep=heard.follow
             )
         return Transcripts(found)
-    except KeyboardInterrupt:  # while the aligner was loaded: later ones end in its own notes
+    except (KeyboardInterrupt, FetchStoppedError):
+        # While the aligner was loaded or fetched: what comes later ends in its own notes.
+        tell(replace(state("interrupted", work.aligner.name), done=work.seconds))
         note = "interrupted: the segments have no words"
         return Transcripts(replace(one, notes=(*one.notes, note)) for one in transcripts)
     except Exception as error:

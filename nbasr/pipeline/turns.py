@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator
 
 from nbasr.engines import stopping
@@ -59,43 +59,3 @@ def turn(device: str) -> Iterator[None]:
     """Wait for a device, and have it alone for one batch."""
     with of(device).turn():
         yield
-
-
-class Works:
-    """Which devices hold a model for some work, so that another may wait for the end of one."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._running: dict[str, int] = defaultdict(int)
-        self._ended: dict[str, int] = defaultdict(int)
-
-    @contextlib.contextmanager
-    def working(self, device: str) -> Iterator[None]:
-        """Count some work that has its model."""
-        with self._changed:
-            self._running[device] += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._running[device] -= 1
-                self._ended[device] += 1
-                self._changed.notify_all()
-
-    def ended(self, device: str) -> int:
-        """Return how many works came to their end so far."""
-        return self._ended[device]
-
-    def wait(self, device: str, seen: int) -> bool:
-        """Wait until more works than were seen to end have ended; False if none is going on."""
-        with self._changed:
-            while self._ended[device] == seen:
-                if not self._running[device]:
-                    return False
-                stopping.check()
-                self._changed.wait(stopping.STEP)
-        return True
-
-
-WORKS = Works()
-"""Those of this kernel."""

@@ -37,6 +37,7 @@ class WithDesks(Panel):
 
     def __init__(self, recordings: Iterable[Any], **given: Any) -> None:
         self._guard = threading.RLock()
+        self._telling = threading.RLock()
         self._desks: dict[str, Desk] = {}
         self._used: list[Desk] = []  # whose panels are open, the last used last
         self._desk: Desk | None = None
@@ -159,8 +160,9 @@ class WithDesks(Panel):
 
     def _tell_desks(self) -> None:
         """Tell the browser what is known of each recording."""
-        if not self._closed:
-            self.desks = [_as_dict(desk) for desk in list(self._desks.values())]
+        with self._telling:  # or what one thread has looked at last could be told first
+            if not self._closed:
+                self.desks = [_as_dict(desk) for desk in list(self._desks.values())]
 
     @property
     def _language(self) -> str:

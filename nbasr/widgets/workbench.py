@@ -123,6 +123,7 @@ class Workbench(WithPanels, entry="workbench"):
         model: str | Model | None = None,
         language: str = "",
     ) -> None:
+        self._told: tuple[int, str] = (0, "")  # of which job, and in what state
         self._told_at = 0.0
         given = {"language": language} if language else {}
         super().__init__(recordings, model=model_name(model), **given)
@@ -261,8 +262,9 @@ class Workbench(WithPanels, entry="workbench"):
             desk.machine = desk.transcript = job.partial
             if desk is self._desk:
                 self.transcript = job.partial
-        if over or time.monotonic() - self._told_at >= _TOLD_EVERY:
-            self._told_at = time.monotonic()
+        news = (job.number, job.state)
+        if news != self._told or time.monotonic() - self._told_at >= _TOLD_EVERY:
+            self._told, self._told_at = news, time.monotonic()
             self._tell_desks()
 
 

@@ -170,6 +170,35 @@ def test_an_edit_is_taken_over_before_its_promise_is_kept_and_a_refused_one_chan
     ]  # fmt: skip
 
 
+def test_a_text_that_got_lost_is_not_asked_for_again_after_a_later_one(
+    bare_page: BarePage,
+) -> None:
+    found = bare_page.run(
+        f"""{STORE}
+        const slow = window.setTimeout;
+        window.setTimeout = (call, ms) => slow(call, (ms ?? 0) / 200); // patience of 50 ms
+        try {{
+          const {{ createUnsaved }} = await load("unsaved.js");
+          load_(0, [0, 1]);
+          await store.ready;
+          const lines = {{ redraw() {{}} }};
+          const t = (key) => key;
+          const unsaved = createUnsaved({{ ...frame, t, guard: (f) => f }}, {{ store, lines }});
+          const sent = () => asked.filter(({{ kind }}) => kind === "edit").map((one) => one.values.text);
+          const first = unsaved.send(1, "older"); // its question is lost
+          await turn();
+          const second = unsaved.send(1, "newer");
+          await turn();
+          const [data, buffers] = changed(1, 1, 1, [4]);
+          asked.at(-1).resolve({{ data, buffers }});
+          return [await second, await first, sent(), unsaved.element.hidden];
+        }} finally {{
+          window.setTimeout = slow;
+        }}"""
+    )
+    assert found == [True, False, ["older", "newer"], True]
+
+
 def test_places_in_time_are_found_between_lines_too(bare_page: BarePage) -> None:
     found = bare_page.run(
         f"""{STORE}
@@ -541,6 +570,71 @@ def test_the_wheel_is_the_pages_where_the_list_ends(long: Locator) -> None:
         ]"""
     )
     assert left == [True, "auto"]
+
+
+def test_lines_that_are_run_through_get_their_words_when_somebody_rests(
+    shown: Notebook, reading: Locator
+) -> None:
+    scroller = reading.locator(".nb-lines-scroll")
+    plain = scroller.evaluate(
+        """async (list) => {
+          list.style.height = "84px";
+          const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+          await frame();
+          let least = Infinity;
+          for (let step = 0; step < 12; step += 1) {
+            list.scrollTop = step % 2 ? 0 : list.scrollHeight;
+            await frame();
+            least = Math.min(least, list.querySelectorAll(".nb-word").length);
+          }
+          return least;
+        }"""
+    )
+    assert plain == 0
+    expect(word(reading, 0, 2)).to_have_text("everybody.")
+    ask(reading, "lines.reveal(0)")
+    word(reading, 0, 1).click()
+    wait(reading, "player.playing && follow.word >= 1")
+    ask(reading, "player.pause()")
+    scroller.evaluate("(list) => { list.style.height = ''; }")
+
+
+def test_of_a_line_higher_than_the_list_the_word_that_sounds_is_in_sight(
+    open_notebook: Any,
+) -> None:
+    notebook = open_notebook(
+        [
+            START,
+            "tall = heard(line(0, 'so it goes on and on ' * 220, stop=70.0))\n"
+            "arabic = line(70.2, 'هذا سطر من اليمين', stop=71.0)\n"
+            "nbasr.TranscriptPanel(heard(*tall.segments, arabic), recording)",
+        ]
+    )
+    notebook.run()
+    panel = notebook.panel(1)
+    expect(panel.locator(".nb-line").first).to_be_visible(timeout=PATIENCE)
+    panel.scroll_into_view_if_needed()
+    ask(panel, "lines.playFrom(2)")
+    wait(panel, "follow.word > 500")
+    panel.page.wait_for_function(
+        """(root) => {
+          const word = root.querySelector(".nb-word.nb-sounds");
+          const [a, b] = [word, root.querySelector(".nb-lines-scroll")]
+            .map((one) => one?.getBoundingClientRect());
+          return a && a.top >= b.top - 1 && a.bottom <= b.bottom + 1;
+        }""",
+        arg=panel.element_handle(),
+    )
+    ask(panel, "player.pause()")
+    ask(panel, "lines.reveal(1)")
+    ends = row(panel, 1).evaluate(
+        """(row) => {
+          const [text, body] = [".nb-line-text", ".nb-line-body"]
+            .map((one) => row.querySelector(one).getBoundingClientRect());
+          return Math.abs(text.right - body.right);
+        }"""
+    )
+    assert ends < 2, "it begins at the right"
 
 
 # -- Jobs, and when there is nothing --------------------------------------------------------------

@@ -215,6 +215,77 @@ def test_a_paste_of_several_lines_stays_one_line_and_leaving_the_field_keeps_it(
     assert notebook.evaluate("len(panel.transcript.segments)") == 13
 
 
+def test_what_is_pasted_can_be_undone_in_the_field(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    pick(panel, 0)
+    press(panel, "e", "End")
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel.evaluate("() => navigator.clipboard.writeText(' and\\r\\n\\r\\n all')")
+    press(panel, "Control+v")
+    expect(field(panel)).to_have_value("good morning everybody and all")
+    press(panel, "Control+z")
+    expect(field(panel)).to_have_value("good morning everybody")
+    press(panel, "Escape")
+    assert notebook.evaluate("panel.edits") == 0
+
+
+def test_the_enter_that_ends_a_composition_commits_nothing(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    enter = """(field) => field.dispatchEvent(new KeyboardEvent("keydown", {
+      key: "Enter", isComposing: true, bubbles: true, cancelable: true }))"""
+    pick(panel, 0)
+    for control in (panel.get_by_label("Speaker", exact=True), field(panel)):
+        if control.count() == 0:
+            press(panel, "e")
+        control.focus()
+        panel.page.keyboard.insert_text("ni")
+        assert control.evaluate(enter), "it is the input method's"
+        expect(control).to_be_focused()
+        press(panel, "Escape")
+    assert notebook.evaluate("panel.edits") == 0
+
+
+def test_lines_are_merged_by_the_button_while_one_is_written_in(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    pick(panel, 6)
+    press(panel, "e", "End")
+    panel.page.keyboard.type(" of ours:")
+    tool(panel, "Merge").click()
+    expect(field(panel)).to_have_value("what about the schedule of ours: the schedule is tight")
+    assert field(panel).evaluate("field => field.selectionStart") == len(
+        "what about the schedule of ours:"
+    )
+    panel.page.keyboard.type("!")
+    press(panel, "Enter")
+    texts_become(notebook, 6, "what about the schedule of ours:! the schedule is tight")
+
+
+def test_a_line_that_is_only_looked_at_follows_what_others_make_of_it(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    pick(panel, 5)
+    press(panel, "e")
+    notebook.execute("panel.transcript = panel.transcript.with_text(5, 'write it down')")
+    expect(field(panel)).to_have_value("write it down")
+    press(panel, "End")
+    panel.page.keyboard.type(" now")
+    press(panel, "Enter")
+    texts_become(notebook, 5, "write it down now")
+
+
+def test_what_is_written_is_copied_before_the_kernel_has_it(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    notebook.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    pick(panel, 0)
+    press(panel, "x")
+    pick(panel, 0)
+    press(panel, "e", "End")
+    panel.page.keyboard.type(" dear")
+    tool(panel, "Copy text").evaluate("(button) => button.click()")
+    expect(panel.locator(".nb-export-told")).not_to_be_empty()
+    copied = panel.evaluate("() => navigator.clipboard.readText()")
+    assert copied.startswith("good morning everybody dear\nshall")
+
+
 def test_split_and_merge_at_the_caret_are_one_step_each(notebook: Notebook) -> None:
     panel = notebook.panel(1)
     pick(panel, 4)
@@ -576,6 +647,39 @@ def test_a_key_is_never_the_notebooks_while_the_panel_is_worked_in(notebook: Not
         assert within, f"{key} has lost the focus"
     assert notebook.page.locator(".jp-Notebook .jp-Cell").count() == cells
     expect(panel.locator(".nb-find")).to_be_hidden()
+
+
+def test_a_button_that_has_nothing_left_to_do_hands_the_focus_on(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    within = "(root) => root.contains(root.getRootNode().activeElement)"
+    pick(panel, 0)
+    press(panel, "/")
+    panel.page.keyboard.type("budget")
+    replace = tool(panel, "Replace all")
+    replace.focus()
+    press(panel, "Enter")
+    expect(replace).to_be_disabled()
+    assert panel.evaluate(within)
+    press(panel, "Escape")
+    following = tool(panel, "Next doubtful place")
+    pick(panel, 2)
+    for line in (2, 4):
+        panel.evaluate("(root, line) => root.nbReader.lines.select(line)", line)
+        following.focus()
+        press(panel, "k")
+    expect(following).to_be_disabled()
+    assert panel.evaluate(within)
+
+
+def test_a_box_closes_when_tab_leaves_it(notebook: Notebook) -> None:
+    panel = notebook.panel(1)
+    panel.get_by_text("2 doubtful", exact=True).click()
+    box = panel.locator(".nb-doubt-list")
+    expect(box).to_be_visible()
+    for _ in range(5):
+        press(panel, "Tab")
+    expect(box).to_be_hidden()
+    assert panel.evaluate("(root) => root.contains(root.getRootNode().activeElement)")
 
 
 def test_it_speaks_chinese_and_every_part_is_accessible(notebook: Notebook) -> None:

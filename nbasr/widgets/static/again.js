@@ -1,6 +1,6 @@
 // Have lines transcribed once more, by another model; see both texts side by side, take one.
 
-import { button, h, icon } from "./dom.js";
+import { button, disable, h, icon } from "./dom.js";
 import { diffNodes } from "./diffview.js";
 import { clockText } from "./texts.js";
 
@@ -45,7 +45,9 @@ export function createAgain(frame, { store, lines, player }) {
     const some = first >= 0 && last < store.count;
     what.textContent = !some ? t("edit.again_none") : first === last
       ? t("edit.again_line", { line: first + 1 }) : t("edit.again_lines", { first: first + 1, last: last + 1 });
-    start.disabled = !some || running !== null || !store.editable;
+    const off = !some || running !== null || !store.editable;
+    if (running) start.disabled = true; // Stop takes its place, and the focus
+    else disable(start, off, choice);
   }
 
   async function run() {
@@ -124,8 +126,8 @@ export function createAgain(frame, { store, lines, player }) {
         h("span.nb-spacer"),
         button({ label: t("edit.hear_lines"), icon: "play", onclick: () => player.play(span) }), keep, accept),
       h("div.nb-sides", {},
-        h("div", {}, h("div.nb-dim", {}, t("edit.side_now")), h("p.nb-text", { lang }, diffNodes(old, heard, "before"))),
-        h("div", {}, h("div.nb-dim", {}, t("edit.side_new")), h("p.nb-text", { lang },
+        h("div", {}, h("div.nb-dim", {}, t("edit.side_now")), h("p.nb-text", { lang, dir: "auto" }, diffNodes(old, heard, "before"))),
+        h("div", {}, h("div.nb-dim", {}, t("edit.side_new")), h("p.nb-text", { lang, dir: "auto" },
           heard ? diffNodes(old, heard, "after") : h("span.nb-dim", {}, t("edit.heard_nothing"))))),
       same ? h("p.nb-dim", {}, t("edit.same_text")) : null);
     cards.prepend(card);

@@ -108,6 +108,12 @@ export function rebutton(made, { label, icon: name, keys = "" }) {
   else made.querySelector("span").textContent = label;
 }
 
+/** Disable a control, or not; what has the focus hands it on: the next keys would be the notebook's. */
+export function disable(control, off, instead) {
+  if (off && control.matches(":focus")) instead.focus();
+  control.disabled = off;
+}
+
 let labels = 0;
 
 /** A control with its label before it; `control` gets an id if it has none. */

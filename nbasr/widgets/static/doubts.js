@@ -1,6 +1,6 @@
 // Places where the machine may have misheard: counted, visited one after the other, ticked off.
 
-import { button, h } from "./dom.js";
+import { button, disable, h } from "./dom.js";
 import { doubtReasons } from "./linedraw.js";
 import { createPopup } from "./popup.js";
 import { clockText } from "./texts.js";
@@ -60,7 +60,7 @@ export function createDoubts(frame, { store, lines, view, player }) {
           lines.focus();
         } },
           h("span.nb-time.nb-dim", {}, clockText(segment.start, 0)),
-          h("span.nb-doubt-text", {}, segment.text || t("edit.empty")),
+          h("span.nb-doubt-text", { dir: "auto" }, segment.text || t("edit.empty")),
           h("span.nb-warn.nb-doubt-why", {}, doubtReasons(segment, t))),
         button({ label: t("edit.looks_right"), icon: "check", onclick: guard(async (event) => {
           const row = event.target.closest("li");
@@ -81,7 +81,7 @@ export function createDoubts(frame, { store, lines, view, player }) {
     label.textContent = all.length
       ? at >= 0 ? t("edit.doubt_at", { now: at + 1, count: all.length }) : t("edit.doubt_count", { count: all.length })
       : t("edit.doubts_none");
-    for (const made of [previous, next]) made.disabled = !all.length;
+    for (const made of [previous, next]) disable(made, !all.length, lines);
     if (popup.isOpen && !box.matches(":focus-within")) fill();
   }
 

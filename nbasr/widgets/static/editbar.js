@@ -1,6 +1,6 @@
 // What can be done with the current line, or the selected ones: under the list, one row.
 
-import { button, h } from "./dom.js";
+import { button, disable, h } from "./dom.js";
 import { createLineTimes } from "./linetimes.js";
 
 /**
@@ -18,7 +18,7 @@ export function createEditBar(frame, parts) {
     type: "text", "aria-label": t("edit.speaker"), placeholder: t("edit.speaker"), title: t("edit.speaker"),
     autocomplete: "off", spellcheck: "false", onchange: guard(speaker),
     onkeydown: (event) => {
-      if (event.key !== "Enter" && event.key !== "Escape") return;
+      if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
       if (event.key === "Escape") who.value = here()?.speaker ?? "";
       event.preventDefault();
       lines.focus(); // which ends the change
@@ -59,7 +59,7 @@ export function createEditBar(frame, parts) {
   async function merge() {
     const chosen = selected();
     if (!chosen || !store.editable) return;
-    edit.flush();
+    if (edit.isOpen) return edit.merge(); // what is written there belongs to it
     const count = Math.max(chosen.count, 2);
     if (chosen.first + count > store.count) return void say(t("edit.merge_last"));
     const { focus } = await store.edit("merge", { id: chosen.id, count });
@@ -109,18 +109,13 @@ export function createEditBar(frame, parts) {
       : t("edit.line_of", { line: chosen.first + 1, count: store.count });
     times.element.hidden = (chosen?.count ?? 0) > 1; // of which line would they be?
     const off = !chosen || !store.editable;
-    for (const made of [write, split_, remove_, again_, who]) disable(made, off);
-    disable(merge_, off || chosen.first + Math.max(chosen.count, 2) > store.count);
-    disable(add, !store.editable || !view.selection);
+    for (const made of [write, split_, remove_, again_, who]) disable(made, off, lines);
+    disable(merge_, off || chosen.first + Math.max(chosen.count, 2) > store.count, lines);
+    disable(add, !store.editable || !view.selection, lines);
     if (!who.matches(":focus")) who.value = here()?.speaker ?? "";
     const known = store.speakers ?? [];
     if (names.childElementCount !== known.length) names.replaceChildren(...known.map((name) => h("option", { value: name })));
     times.show();
-  }
-
-  function disable(control, off) {
-    if (off && control.matches(":focus")) lines.focus(); // a disabled button loses the focus to the page
-    control.disabled = off;
   }
 
   lines.on("current", show);

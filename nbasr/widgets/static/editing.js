@@ -1,7 +1,7 @@
 // Everything that changes a transcript in its panel, put together: bars, keys, what rows show more.
 
 import { createAgain } from "./again.js";
-import { button, h } from "./dom.js";
+import { button, disable, h } from "./dom.js";
 import { createDoubts } from "./doubts.js";
 import { createEditBar } from "./editbar.js";
 import { createExporting } from "./exporting.js";
@@ -60,11 +60,8 @@ export function createEditing(frame, context, given) {
 
   function show() {
     const { state, editable } = store;
-    for (const [made, able] of [[undo_, state.can_undo], [redo_, state.can_redo]]) {
-      const off = !able || !editable;
-      if (off && made.matches(":focus")) lines.focus();
-      made.disabled = off;
-    }
+    disable(undo_, !state.can_undo || !editable, lines);
+    disable(redo_, !state.can_redo || !editable, lines);
     writing.hidden = editable;
     versions.show();
     bar.show();

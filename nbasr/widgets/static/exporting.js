@@ -7,10 +7,10 @@ const USUAL = "srt";
 
 /**
  * @param frame of the panel
- * @param {{store, lines, flush: () => void}} parts `flush` sends what is being typed
+ * @param {{store, lines, unsaved, flush: () => void}} parts `flush` sends what is being typed
  * @returns {{element: HTMLElement, open: () => void, close: () => void, isOpen: boolean}}
  */
-export function createExporting(frame, { store, lines, flush }) {
+export function createExporting(frame, { store, lines, unsaved, flush }) {
   const { t, say, guard, link } = frame;
   let formats = [];
   const choice = h("select.nb-select", { onchange: chosen });
@@ -73,7 +73,7 @@ export function createExporting(frame, { store, lines, flush }) {
   async function copy() {
     flush();
     const lines_ = [];
-    for (let i = 0; i < store.count; i += 1) lines_.push(store.at(i).text);
+    for (let i = 0; i < store.count; i += 1) lines_.push(unsaved.textOf(store.at(i)));
     const copied = await intoClipboard(lines_.join("\n"));
     tell(copied ? "check" : "warning", t(copied ? "edit.copied" : "tuner.copy_refused"));
   }
@@ -86,7 +86,7 @@ export function createExporting(frame, { store, lines, flush }) {
 
   function open() {
     element.hidden = false;
-    told.replaceChildren();
+    chosen(); // nothing can be had before the formats are known
     load();
     element.scrollIntoView({ block: "nearest" });
     choice.focus();

@@ -1,6 +1,6 @@
 // Search and replace in the transcript: instant, all places marked, from one to the next by key.
 
-import { button, h } from "./dom.js";
+import { button, disable, h } from "./dom.js";
 import { createFindMarks } from "./findmarks.js";
 import { findIn, foldText, replaceIn } from "./findtext.js";
 
@@ -8,11 +8,11 @@ const SETTLED_MS = 120; // changes that come in a row are searched once
 
 /**
  * @param frame of the panel
- * @param {{store, lines, view, player, guard: Function}} parts
+ * @param {{store, lines, view, player, unsaved}} parts
  * @returns {{element: HTMLElement, open: () => void, close: () => void, isOpen: boolean,
  *   decorate: (row: HTMLElement, i: number) => void}}
  */
-export function createFind(frame, { store, lines, view, player }) {
+export function createFind(frame, { store, lines, view, player, unsaved }) {
   const { t, say, guard } = frame;
   const marks = createFindMarks(frame.signal);
   const folded = new Map(); // id → {text, exact, folded}
@@ -21,6 +21,9 @@ export function createFind(frame, { store, lines, view, player }) {
   let now = -1;
   let exact = false;
   let timer = 0;
+
+  /** A line's text as it is shown: the kernel may not have it yet. */
+  const textOf = (i) => unsaved.textOf(store.at(i));
 
   const field = h("input.nb-input.nb-find-field", {
     type: "search", "aria-label": t("edit.find"), placeholder: t("edit.find"), autocomplete: "off", spellcheck: "false",
@@ -47,11 +50,13 @@ export function createFind(frame, { store, lines, view, player }) {
     h("span.nb-row", {}, field, exactly, h("span.nb-group", {}, previous, next), told),
     h("span.nb-row.nb-replace", {}, by, one, all), h("span.nb-spacer"), close_);
 
-  function foldedOf(segment) {
-    const known = folded.get(segment.id);
-    if (known?.text === segment.text && known.exact === exact) return known.folded;
-    const made = foldText(segment.text, exact);
-    folded.set(segment.id, { text: segment.text, exact, folded: made });
+  function foldedOf(i) {
+    const { id } = store.at(i);
+    const text = textOf(i);
+    const known = folded.get(id);
+    if (known?.text === text && known.exact === exact) return known.folded;
+    const made = foldText(text, exact);
+    folded.set(id, { text, exact, folded: made });
     return made;
   }
 
@@ -61,7 +66,7 @@ export function createFind(frame, { store, lines, view, player }) {
     hits = [];
     lineHits = new Map();
     for (let i = 0; wanted && i < store.count; i += 1) {
-      const places = findIn(foldedOf(store.at(i)), wanted);
+      const places = findIn(foldedOf(i), wanted);
       if (places.length) lineHits.set(i, [hits.length, places.length]);
       for (const [from, to] of places) hits.push({ i, from, to });
     }
@@ -79,8 +84,8 @@ export function createFind(frame, { store, lines, view, player }) {
       ? t("edit.find_count", { now: now + 1, count: hits.length }) : t("edit.find_none");
     told.classList.toggle("nb-bad", sought && !hits.length);
     const can = store.editable;
-    for (const made of [previous, next]) made.disabled = !hits.length;
-    one.disabled = all.disabled = !hits.length || !can;
+    for (const made of [previous, next]) disable(made, !hits.length, field);
+    for (const made of [one, all]) disable(made, !hits.length || !can, field);
     marks.clear();
     for (const row of lines.element.querySelectorAll("[data-id]")) {
       decorate(row, store.indexOf(Number(row.dataset.id)));
@@ -110,14 +115,14 @@ export function createFind(frame, { store, lines, view, player }) {
     now = (now + by_ + hits.length) % hits.length;
     draw();
     show();
-    say(`${told.textContent}: ${store.at(hits[now].i).text}`);
+    say(`${told.textContent}: ${textOf(hits[now].i)}`);
   }
 
   async function replaceOne() {
     const hit = hits[now];
     if (!hit) return;
-    const { id, text } = store.at(hit.i);
-    const changed = replaceIn(text, [[hit.from, hit.to]], by.value);
+    const { id } = store.at(hit.i);
+    const changed = replaceIn(textOf(hit.i), [[hit.from, hit.to]], by.value);
     const at = { i: hit.i, from: hit.from + by.value.length, to: 0 };
     await store.edit("text", { id, text: changed });
     hits = [at]; // where the search goes on: behind what was put in
@@ -128,8 +133,7 @@ export function createFind(frame, { store, lines, view, player }) {
 
   async function replaceAll() {
     const texts = [...lineHits].map(([i, [first, count]]) => {
-      const { id, text } = store.at(i);
-      return [id, replaceIn(text, hits.slice(first, first + count).map(({ from, to }) => [from, to]), by.value)];
+      return [store.at(i).id, replaceIn(textOf(i), hits.slice(first, first + count).map(({ from, to }) => [from, to]), by.value)];
     });
     const count = hits.length;
     if (!count) return;

@@ -58,20 +58,23 @@ export function createFollow(frame, store, lines, { view, player, transport }) {
   function update() {
     const [nextLine, nextWord] = find(player.time());
     const moved = nextLine !== line;
-    if (moved || nextWord !== word) {
+    const turned = moved || nextWord !== word;
+    if (turned) {
       [line, word] = [nextLine, nextWord];
       mark();
     }
-    if (moved && line >= 0 && player.playing && transport.follow && !away) goAlong();
+    if (turned && line >= 0 && player.playing && transport.follow && !away) goAlong(moved);
     const hidden = !(player.playing && away && transport.follow && line >= 0);
     if (hidden !== back.hidden) back.hidden = hidden;
   }
 
   /** The current line is the one that sounds, unless several are selected or one is being edited. */
-  function goAlong() {
+  function goAlong(moved) {
     const { selection, editing } = lines;
-    if (!editing && (!selection || selection.first === selection.last)) lines.select(line, { reveal: false });
-    if (!editing) keepInSight();
+    if (editing) return;
+    if (moved && (!selection || selection.first === selection.last)) lines.select(line, { reveal: false });
+    if (moved) keepInSight();
+    if (marked[1]) lines.revealPart(line, marked[1]);
   }
 
   function run() {
@@ -103,8 +106,6 @@ export function createFollow(frame, store, lines, { view, player, transport }) {
 
   return {
     back,
-    /** Called when a place was chosen: what sounds from there is followed. */
-    here: () => (away = false),
     get line() {
       return line;
     },

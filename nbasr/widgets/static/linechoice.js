@@ -4,13 +4,13 @@
  * @param store of `createSegments`
  * @param {{reveal: Function}} list shows lines
  * @returns {{current: number, selection: {first: number, last: number}|null, anchor: number,
- *   select: Function, change: Function, activate: Function, on: Function}}
+ *   select: Function, change: Function, on: Function}}
  */
 export function createLineChoice(store, list) {
   let current = -1;
   let anchor = -1; // where a selection of several lines began
   let chosen = null; // id of the current line
-  const listeners = { current: new Set(), selection: new Set(), activate: new Set() };
+  const listeners = { current: new Set(), selection: new Set() };
 
   const tell = (event, value) => listeners[event].forEach((listener) => listener(value));
 
@@ -58,7 +58,6 @@ export function createLineChoice(store, list) {
       current = -2; // told in any case: what the line holds may have changed
       put(from, before < 0 ? -1 : to);
     },
-    activate: (index) => tell("activate", index),
     on(event, listener) {
       listeners[event].add(listener);
       return () => listeners[event].delete(listener);

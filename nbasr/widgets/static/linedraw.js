@@ -33,9 +33,10 @@ const PAGE = Math.random().toString(36).slice(2, 8); // ids of rows must differ 
  * Show a segment in its row.
  * @param {HTMLElement} row
  * @param {import("./segmentdata.js").Segment} segment
- * @param {{t: Function, speaker: string}} given `speaker`: to be shown, or ""
+ * @param {{t: Function, speaker: string, plain?: boolean}} given `speaker`: to be shown, or "";
+ *   `plain`: the text at once, as it is; a word costs as much to lay out as a line
  */
-export function fillLine(row, segment, { t, speaker }) {
+export function fillLine(row, segment, { t, speaker, plain = false }) {
   const clock = document.createElement("button");
   clock.type = "button";
   clock.tabIndex = -1; // Enter on the list does the same
@@ -45,9 +46,11 @@ export function fillLine(row, segment, { t, speaker }) {
   const text = document.createElement("span");
   text.className = "nb-line-text";
   if (segment.language) text.lang = segment.language;
-  fillText(text, segment);
+  if (plain) text.textContent = segment.text;
+  else fillText(text, segment);
   const body = document.createElement("div");
   body.className = "nb-line-body";
+  body.dir = "auto"; // Arabic and Hebrew begin at the right
   body.append(text);
   const who = document.createElement("span");
   who.className = "nb-speaker";

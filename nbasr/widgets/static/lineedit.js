@@ -4,6 +4,10 @@ import { h } from "./dom.js";
 import { positionAt } from "./findmarks.js";
 
 const SKIP = 1; // s by Alt+arrow
+const ENDING = /^(Enter|Escape|F2|ArrowUp|ArrowDown)$/; // keys that leave a line
+
+/** A line's text is one line, whatever is pasted. */
+const oneLine = (text) => text.replace(/\s*[\r\n]+\s*/g, " ");
 
 /**
  * @param frame of the panel
@@ -17,14 +21,14 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
   let busy = false; // while a split or merge is on its way
   let composed = 0; // when a composition ended: its Enter is no Enter of ours
   const told = h("div.nb-bad.nb-line-told", { role: "alert", hidden: true });
-  const field = h("textarea.nb-line-edit", { rows: 1, "aria-label": "", enterkeyhint: "next", autocomplete: "off" });
+  const field = h("textarea.nb-line-edit", { rows: 1, "aria-label": "", dir: "auto", enterkeyhint: "next", autocomplete: "off" });
   const box = h("div.nb-line-editbox", {}, field, told);
 
-  const value = () => field.value.replace(/[\r\n]+/g, " ");
+  const value = () => oneLine(field.value);
 
   function open(i, { caret = null, all = false } = {}) {
     if (!store.editable) return void say(t("edit.job_writes"));
-    if (i < 0 || i >= store.count) return;
+    if (i < 0 || i >= store.count || busy) return;
     if (editing) close();
     const segment = store.at(i);
     editing = { id: segment.id, base: unsaved.textOf(segment) };
@@ -72,7 +76,7 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
   function flush() {
     if (!editing || busy) return;
     const text = value().trim();
-    if (text === editing.base) return;
+    if (text === editing.base.trim()) return;
     editing.base = text;
     guard(unsaved.send)(editing.id, text);
   }
@@ -101,26 +105,31 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
   }
 
   /** Do what makes other lines of this one; what was written goes along as one step of undo. */
-  async function reshape(action, values, caretIn) {
+  async function reshape(action, values, caretIn, done) {
     if (busy) return;
     const { id } = editing;
     const text = value();
-    busy = true;
-    field.readOnly = true;
-    box.setAttribute("aria-busy", "true");
+    wait(true);
     try {
       const data = await store.edit(action, { ...values, texts: text === editing.base ? [] : [[id, text]] });
-      if (editing?.id === id) close({ keep: false });
+      wait(false);
+      close({ keep: false });
       const at = data.focus >= 0 ? data.focus : store.indexOf(values.id);
       if (at >= 0) open(at, { caret: caretIn(store.at(at).text) });
+      say(t(done));
     } catch (error) {
       told.textContent = error.message;
       told.hidden = false;
-    } finally {
-      busy = false;
-      field.readOnly = false;
-      box.removeAttribute("aria-busy");
+      wait(false);
+      if (!field.isConnected) close(); // its line is gone: what was written is kept in sight elsewhere
     }
+  }
+
+  /** What is written waits for the kernel's answer; no other line is opened meanwhile. */
+  function wait(is) {
+    busy = is;
+    field.readOnly = is;
+    box.setAttribute("aria-busy", String(is));
   }
 
   async function split() {
@@ -131,8 +140,7 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
       told.hidden = false;
       return;
     }
-    await reshape("split", { id: editing.id, at }, () => 0);
-    say(t("edit.was_split"));
+    await reshape("split", { id: editing.id, at }, () => 0, "edit.was_split");
   }
 
   async function mergeBack() {
@@ -140,16 +148,15 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
     if (i < 1) return;
     const previous = store.at(i - 1);
     const own = value().trim().length;
-    await reshape("merge", { id: previous.id, count: 2 }, (text) => text.length - own);
-    say(t("edit.was_merged"));
+    await reshape("merge", { id: previous.id, count: 2 }, (text) => text.length - own, "edit.was_merged");
   }
 
   async function mergeOn() {
+    if (!editing) return;
     const i = store.indexOf(editing.id);
     if (i + 1 >= store.count) return;
     const own = value().trim().length;
-    await reshape("merge", { id: editing.id, count: 2 }, () => own);
-    say(t("edit.was_merged"));
+    await reshape("merge", { id: editing.id, count: 2 }, () => own, "edit.was_merged");
   }
 
   function skip(seconds) {
@@ -186,15 +193,18 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
   field.addEventListener("keydown", (event) => {
     // Safari sends the Enter that ends a composition after it has ended.
     if (event.isComposing || event.keyCode === 229 || event.timeStamp - composed < 30) return;
-    if (handled(event)) event.preventDefault();
+    if (busy ? ENDING.test(event.key) : handled(event)) event.preventDefault();
+  });
+  field.addEventListener("beforeinput", (event) => {
+    const text = event.data ?? "";
+    const breaks = event.inputType === "insertLineBreak"; // of keyboards on a screen, which have no key for it
+    if (event.isComposing || !(breaks || /[\r\n]/.test(text))) return;
+    event.preventDefault();
+    if (breaks) return void (busy || go(1));
+    document.execCommand("insertText", false, oneLine(text)); // so that the field can undo it
   });
   field.addEventListener("input", () => {
     told.hidden = true;
-    if (/[\r\n]/.test(field.value)) { // pasted: a line's text is one line
-      const caret = field.selectionStart;
-      field.value = field.value.replace(/[\r\n]/g, " ");
-      field.setSelectionRange(caret, caret);
-    }
     fit();
   });
   field.addEventListener("blur", () => setTimeout(() => {
@@ -213,17 +223,23 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
   document.addEventListener("visibilitychange", flush, { signal: frame.signal });
   globalThis.addEventListener?.("pagehide", flush, { signal: frame.signal });
   store.on("state", () => editing && !store.editable && close());
+  store.on("change", () => { // another view, or Python, may have changed this line
+    const segment = editing && store.at(store.indexOf(editing.id));
+    if (!segment || busy || value() !== editing.base) return;
+    const text = unsaved.textOf(segment);
+    if (text === editing.base) return;
+    editing.base = field.value = text;
+    fit();
+  });
   // Keys that are the notebook's elsewhere.
   frame.claim((event) => editing !== null && field.matches(":focus")
     && (/^(Enter| |Backspace|Delete)$/.test(event.key) || /^m$/i.test(event.key)));
 
   return {
     open, flush, close, split, decorate,
+    merge: mergeOn,
     get isOpen() {
       return editing !== null;
-    },
-    get id() {
-      return editing?.id ?? null;
     },
   };
 }

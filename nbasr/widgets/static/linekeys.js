@@ -1,7 +1,15 @@
 // What keys and the mouse do in the list of lines.
 
+import { RATE } from "./pyramid.js";
+
+const RESTS_MS = 150; // while lines are run through, the wave turns its page once the keys rest
+
 /** Return a handler of keys, for the list and for the wave above it. */
 export function lineKeys(frame, store, lines, { view, player, choice, list }) {
+  let turning = 0;
+  let visited = -RESTS_MS; // when
+  frame.signal.addEventListener("abort", () => clearTimeout(turning));
+
   /** Go to a line; the playhead goes along, and the sound if there is any. */
   function go(index, extend) {
     if (!store.count) return;
@@ -16,7 +24,10 @@ export function lineKeys(frame, store, lines, { view, player, choice, list }) {
 
   function visit(time) {
     view.seek(time);
-    view.reveal(time);
+    clearTimeout(turning);
+    if (performance.now() - visited > RESTS_MS) view.reveal(time);
+    else turning = setTimeout(() => view.reveal(view.playhead), RESTS_MS);
+    visited = performance.now();
   }
 
   /** Go to the next or previous word. */
@@ -56,7 +67,7 @@ export function lineKeys(frame, store, lines, { view, player, choice, list }) {
     if (shiftKey) return false;
     if (key === "ArrowLeft") return word(-1), true;
     if (key === "ArrowRight") return word(1), true;
-    if (key === "Enter" && at >= 0) return lines.play(at), choice.activate(at), true;
+    if (key === "Enter" && at >= 0) return lines.play(at), true;
     return false;
   };
 }
@@ -80,7 +91,7 @@ export function lineMouse(frame, store, lines, { view, choice }) {
     const at = place(event.target);
     if (!at || event.button !== 0 || isOthers(event.target)) return;
     // The sound is fetched while the button is still pressed: it is heard at once then.
-    view.samples?.read(timeOf(at) * 16000, 16000).catch(() => {});
+    view.samples?.read(Math.round(timeOf(at) * RATE), RATE).catch(() => {});
   }, { signal });
 
   scroller.addEventListener("mousedown", (event) => {
@@ -99,12 +110,9 @@ export function lineMouse(frame, store, lines, { view, choice }) {
     }
     choice.select(at.index, { reveal: false });
     if (selectsText(scroller)) return; // somebody marks text to copy it
-    if (event.target.closest(".nb-line-clock")) {
-      lines.play(at.index);
-      choice.activate(at.index);
-    } else if (event.target.closest(".nb-word") || (event.target.closest(".nb-line-text") && !store.at(at.index).words)) {
-      lines.playFrom(timeOf(at));
-    } else {
+    if (event.target.closest(".nb-line-clock")) lines.play(at.index);
+    else if (event.target.closest(".nb-word") || (event.target.closest(".nb-line-text") && !store.at(at.index).words)) lines.playFrom(timeOf(at));
+    else {
       view.seek(timeOf({ index: at.index, word: -1 }));
       view.reveal(view.playhead);
     }

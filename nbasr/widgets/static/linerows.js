@@ -10,7 +10,7 @@ import { fillLine, makeLine } from "./linedraw.js";
  *   lost: () => void}} options `lost` is called when what had the focus is gone with its row
  */
 export function createLineRows({ t }, store, inner, { drawn, watch, lost }) {
-  const rows = new Map(); // id → {element, index, segment, speaker, y}
+  const rows = new Map(); // id → {element, index, segment, speaker, plain, y}
   const byElement = new WeakMap();
   let held = null; // id of the line whose row is left alone
   let range = [0, 0];
@@ -21,7 +21,7 @@ export function createLineRows({ t }, store, inner, { drawn, watch, lost }) {
   }
 
   function make(id, index) {
-    const row = { element: makeLine(id), index, segment: null, speaker: "", y: NaN };
+    const row = { element: makeLine(id), index, segment: null, speaker: "", plain: false, y: NaN };
     rows.set(id, row);
     byElement.set(row.element, row);
     watch.observe(row.element);
@@ -36,16 +36,16 @@ export function createLineRows({ t }, store, inner, { drawn, watch, lost }) {
     if (had) lost(); // the next key would be the notebook's
   }
 
-  /** Draw a row if its line is not what it shows; whether it was. */
-  function fresh(row) {
+  /** Draw a row if its line is not what it shows; whether it was. `plain`: without words, for now. */
+  function fresh(row, plain) {
     const segment = store.at(row.index);
     const speaker = speakerOf(row.index);
     row.element.setAttribute("aria-rowindex", String(row.index + 1));
-    if (row.segment === segment && row.speaker === speaker) return false;
+    if (row.segment === segment && row.speaker === speaker && (plain || !row.plain)) return false;
     if (segment.id === held && row.segment) return false;
-    Object.assign(row, { segment, speaker });
+    Object.assign(row, { segment, speaker, plain });
     const had = row.element.matches(":focus-within");
-    fillLine(row.element, segment, { t, speaker });
+    fillLine(row.element, segment, { t, speaker, plain });
     drawn(row.element, row.index, segment);
     if (had && !row.element.matches(":focus-within")) lost();
     return true;
@@ -58,7 +58,7 @@ export function createLineRows({ t }, store, inner, { drawn, watch, lost }) {
       return range;
     },
     /** Have the rows from one to another, and the held one; return those that were drawn. */
-    mount(from, to) {
+    mount(from, to, plain = false) {
       for (const [id, row] of rows) if ((row.index < from || row.index >= to) && id !== held) drop(id, row);
       const changed = [];
       const kept = heldRow()?.element; // never moved: that would take the focus from what is typed into
@@ -66,7 +66,7 @@ export function createLineRows({ t }, store, inner, { drawn, watch, lost }) {
       for (let index = from; index < to; index += 1) {
         const { id } = store.at(index);
         const row = rows.get(id) ?? make(id, index);
-        if (fresh(row)) changed.push(row);
+        if (fresh(row, plain)) changed.push(row);
         if (next === kept && row.element !== kept) next = next?.nextSibling ?? null;
         if (next === row.element) next = next.nextSibling;
         else if (row.element !== kept || !kept.isConnected) inner.insertBefore(row.element, next);

@@ -74,6 +74,7 @@ export function createLines(frame, store, { view, player }) {
     /** Select a line, or those from it to another, which is current then. */
     select: choice.select,
     reveal: list.reveal,
+    revealPart: list.revealPart,
     isSeen: list.isSeen,
     atEnd: list.atEnd,
     /** Whether a row is held, as somebody writes in it. */

@@ -1,7 +1,7 @@
 // When the current line begins and ends: typed, nudged by arrow keys, or taken from the playhead.
 
 import { clockField } from "./clockfield.js";
-import { button, h } from "./dom.js";
+import { button, disable, h } from "./dom.js";
 
 const SETTLED_MS = 400; // nudges that come in a row are one edit
 
@@ -42,8 +42,8 @@ export function createLineTimes(frame, { store, lines, view, player }) {
     line = segment && { id: segment.id, start: segment.start, stop: segment.stop };
     const off = !line || !store.editable;
     for (const part of ["start", "stop"]) {
-      field_[part].element.disabled = off;
-      fromHead[part].disabled = off;
+      disable(field_[part].element, off, lines);
+      disable(fromHead[part], off, lines);
     }
     told.hidden = true;
     if (line) fill();

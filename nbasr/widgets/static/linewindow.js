@@ -9,6 +9,7 @@ const LINE = 20; // px; of a line of text, as in transcript.css
 const REST = 9; // px of a row that are no text: padding, border
 const OTHERS = 150; // px of the columns beside the text, till there is a row to look at
 const IDLE_MS = 150; // without scrolling, after which the scrollbar is put right
+const HURRY_MS = 200; // between two jumps by half a screen or more, after which nobody can read
 const MEANT_MS = 1500; // after a turn of the wheel, in which a scroll is somebody's
 const ROUNDS = 4; // of drawing and measuring until a place is found
 const SAMPLE = "the quick brown fox, as she said in 2024, jumps over lazy dogs again";
@@ -20,7 +21,7 @@ const SAMPLE = "the quick brown fox, as she said in 2024, jumps over lazy dogs a
  *
  * @param frame of the panel
  * @param store of `createSegments`
- * @returns {{scroller: HTMLElement, reveal, isSeen, rowOf, indexOfRow, each, change, redraw, redrawAll,
+ * @returns {{scroller: HTMLElement, reveal, revealPart, isSeen, rowOf, indexOfRow, each, change, redraw, redrawAll,
  *   hold, release, on, page: () => number, atEnd: () => boolean}}
  */
 export function createLineWindow(frame, store) {
@@ -43,6 +44,8 @@ export function createLineWindow(frame, store) {
   let sized = -1; // px that the scrollbar stands for
   let position = 0; // of the scrollbar: to ask for it with new rows about costs a layout
   let idle = 0;
+  let read = 0; // the first line in sight, as it was last
+  let jumped = -HURRY_MS; // when most rows last were new
   let pressed = false; // the scrollbar may be held
   let meant = -MEANT_MS; // when somebody last did something that scrolls
 
@@ -62,16 +65,28 @@ export function createLineWindow(frame, store) {
     return changed;
   }
 
+  /** The first line in sight, and the one behind the last. */
+  const seen = () => (store.count ? [heights.at(top()), heights.at(top() + height) + 1] : [0, 0]);
+
+  /** Whether somebody runs through the lines: text is enough then, as nobody clicks at words. */
+  function isHurried() {
+    const [from, to] = seen();
+    const fresh = Math.abs(from - read) >= (to - from) / 2;
+    read = from;
+    if (!fresh) return false;
+    const before = jumped;
+    jumped = performance.now();
+    return jumped - before < HURRY_MS;
+  }
+
   /** Have the rows that are in sight; `fast`: somebody scrolls. */
   function render(fast = false) {
     if (!height) return;
-    let spare = SPARE;
+    const plain = fast && isHurried();
+    const spare = plain ? 1 : SPARE; // the rest once nobody scrolls
     for (let round = 0; round < ROUNDS; round += 1) {
-      const from = store.count ? heights.at(top()) : 0;
-      const to = store.count ? heights.at(top() + height) + 1 : 0;
-      const [first, last] = rows.range;
-      if (round === 0 && fast && (from >= last || to <= first)) spare = 1; // the rest once nobody scrolls
-      const drawn = rows.mount(Math.max(from - spare, 0), Math.min(to + spare, store.count));
+      const [from, to] = seen();
+      const drawn = rows.mount(Math.max(from - spare, 0), Math.min(to + spare, store.count), plain);
       place(); // where they are thought to be: most need not be moved after they were measured
       if (!drawn.length || !measure(drawn)) break;
       place();
@@ -87,7 +102,7 @@ export function createLineWindow(frame, store) {
       const y = heights.offset(row.index) + drift;
       if (row.y === y) continue;
       row.y = y;
-      row.element.style.transform = `translateY(${y}px)`;
+      row.element.style.top = `${y}px`; // a transform for each row would cost a layer's work each
     }
   }
 
@@ -113,9 +128,10 @@ export function createLineWindow(frame, store) {
   function settleSoon() {
     clearTimeout(idle);
     idle = setTimeout(() => {
+      if (!drift || pressed) render();
+      if (!drift) return;
       if (pressed) settleSoon();
-      else if (drift) scrollTo(top());
-      else render();
+      else scrollTo(top());
     }, IDLE_MS);
   }
 
@@ -191,8 +207,20 @@ export function createLineWindow(frame, store) {
     rowOf: rows.rowOf,
     indexOfRow: (element) => rows.known(element)?.index ?? -1,
     each: rows.each,
-    /** Whether all of a line is in sight. */
-    isSeen: (index) => heights.offset(index) >= top() - 1 && heights.offset(index + 1) <= top() + height + 1,
+    /** Whether all of a line is in sight; of one that is higher than the list, any of its text. */
+    isSeen(index) {
+      const [upper, lower] = [heights.offset(index), heights.offset(index + 1)];
+      if (lower - upper > height) return upper <= top() + height - LINE && lower >= top() + LINE;
+      return upper >= top() - 1 && lower <= top() + height + 1;
+    },
+    /** Bring a part of a line into sight where the line is higher than the list. */
+    revealPart(index, element) {
+      if (!height || heights.height(index) <= height) return;
+      const [seen, part] = [scroller, element].map((one) => one.getBoundingClientRect());
+      if (part.top >= seen.top && part.bottom <= seen.bottom) return;
+      scrollTo(top() + part.top - seen.top - LINE, true);
+      settleSoon();
+    },
     atEnd: () => top() + height >= heights.total - LINE,
     /** The line a screen further on, or back. */
     page: (index, by) => Math.max(heights.at(heights.offset(index) + by * (height - LINE)), 0),

@@ -28,6 +28,9 @@ export function createPopup(opener, box, { onopen = () => {}, onclose = () => {}
     if (inside || back) opener.focus();
   }
 
+  box.addEventListener("focusout", ({ relatedTarget: to }) => {
+    if (to && to !== opener && !box.contains(to)) close(); // Tab went on
+  });
   opener.addEventListener("click", () => (box.hidden ? open() : close()));
   box.addEventListener("keydown", (event) => {
     if (event.key === "Escape") close(true);

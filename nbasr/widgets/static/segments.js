@@ -15,7 +15,7 @@ const TOLD = ["edits", "can_undo", "can_redo", "saved", "job", "complete", "take
  * @param frame of the panel
  * @returns what rows are drawn of: `ready` (a promise), `count`, `version`, `about`, `state`,
  *   `editable`, `at(i)`, `indexOf(id)`, `indexAt(time)`, `wordAt(i, time)`, `doubtful`, `speakers`,
- *   `hasScores`, `hasWords`; `edit(action, values)`, `undo()`, `redo()`, `discard()`, `revert(id)`;
+ *   `hasScores`; `edit(action, values)`, `undo()`, `redo()`, `discard()`, `revert(id)`;
  *   `on("change" | "state", listener)`, which returns a function that takes the listener off
  */
 export function createSegments(frame) {
@@ -113,12 +113,16 @@ export function createSegments(frame) {
 
   // -- What is asked for ------------------------------------------------------------------------
 
-  /** Ask for a change; resolved once it is taken over here. */
-  async function change(kind, values = {}) {
+  /** Ask for a change; resolved once it is taken over here. `wanted`: whether it still is, if it gets lost. */
+  async function change(kind, values = {}, wanted = () => true) {
     await ready;
     const token = Math.random().toString(36).slice(2); // the kernel does it once, however often it is asked
     const asked = { ...values, version, token };
-    const answer = await askUntilAnswered(() => link.ask(kind, asked), PATIENCE_MS);
+    const ask = async () => {
+      if (!wanted()) throw new DOMException("A later change replaced it", "AbortError");
+      return link.ask(kind, asked);
+    };
+    const answer = await askUntilAnswered(ask, PATIENCE_MS);
     signal.throwIfAborted();
     changed(answer);
     if (asking) await asking;
@@ -181,17 +185,12 @@ export function createSegments(frame) {
     get hasScores() {
       return once("scores", () => ({ has: segments.some((one) => one.score !== null || someScore(one.words)) })).has;
     },
-    get hasWords() {
-      return once("words", () => ({ has: segments.some((one) => one.words) })).has;
-    },
     /** @param {string} action text, times, speaker, split, merge, delete, insert, replace … */
-    edit: (action, values) => change("edit", { action, ...values }),
+    edit: (action, values, wanted) => change("edit", { action, ...values }, wanted),
     undo: () => change("undo"),
     redo: () => change("redo"),
     discard: () => change("discard"),
     revert: (id) => change("revert", { id }),
-    /** Ask for all of it again. */
-    reload: load,
     on(event, listener) {
       listeners[event].add(listener);
       return () => listeners[event].delete(listener);

@@ -21,7 +21,8 @@ export function createUnsaved(frame, { store, lines }) {
     waiting.set(id, own);
     redraw(id);
     try {
-      await store.edit("text", { id, text });
+      // What got lost is asked for again, but never after a later text of the same line.
+      await store.edit("text", { id, text }, () => waiting.get(id) === own);
       if (waiting.get(id) === own) waiting.delete(id);
     } catch (error) {
       if (error.name === "AbortError") return false;

@@ -59,7 +59,7 @@ export function createVersions(frame, { store, lines, unsaved }) {
     const put = [];
     if (!segments.length) put.push(h("span.nb-dim", {}, t("edit.machine_nothing")));
     else put.push(h("span.nb-dim", {}, t("edit.machine_heard")), " ",
-      h("span.nb-machine-text", {}, diffNodes(text, segment.text, "before")));
+      h("bdi.nb-machine-text", {}, diffNodes(text, segment.text, "before")));
     const edits = !same && store.editable
       ? button({ label: t("edit.revert_line"), icon: "back", showLabel: true, onclick: guard(async () => {
           await store.revert(segment.id);
@@ -153,7 +153,7 @@ export function createVersions(frame, { store, lines, unsaved }) {
     let put = 0;
     const more = () => {
       rows.append(...text.slice(put, put + PIECE).map(([start, , line]) => h("div.nb-whole-row", {},
-        h("span.nb-time.nb-dim", {}, clockText(start)), h("span", {}, line))));
+        h("span.nb-time.nb-dim", {}, clockText(start)), h("span", { dir: "auto" }, line))));
       put += PIECE;
     };
     more();

@@ -2,12 +2,15 @@
 
 import { pageWide } from "./pagewide.js";
 
-const SOON_MS = 120; // a drag is told when it rests, and at least this often
+const SOON_MS = 120; // a selection that is dragged is told this often
+const LATEST_MS = 1000; // a playhead is told when it rests, and at least this often: each word to the
+// kernel makes the notebook draw how busy it is, which costs more than all else that a key moves
 
 /** Keep the panel's traits and its view the same. */
 export function syncWave({ model }, frame, { view, player }) {
   const { signal } = frame;
   const timers = new Map();
+  let moving = 0; // since when the playhead is moved
   const telling = pageWide("telling", () => ({ now: false })); // while a view speaks, others of its panel hear it
   const stood = []; // where we told the kernel that the playhead stands, the last few
   const on = (event, handler) => {
@@ -39,6 +42,19 @@ export function syncWave({ model }, frame, { view, player }) {
     if (!timers.has(name)) timers.set(name, setTimeout(() => tell(name, value()), SOON_MS));
   }
 
+  /** Tell where the playhead is once it rests. */
+  function rested() {
+    const now = performance.now();
+    if (!timers.has("playhead")) moving = now;
+    if (now - moving < LATEST_MS) forget("playhead");
+    soon("playhead", () => {
+      if (player.playing) return model.get("playhead"); // on again meanwhile
+      stood.push(player.time());
+      stood.splice(0, stood.length - 5);
+      return player.time();
+    });
+  }
+
   const selection = () => (view.selection ? [view.selection.start, view.selection.stop] : null);
   const select = (to) => (to ? view.select(to[0], to[1], "kernel") : view.select(null, null, "kernel"));
   view.on("selection", (_, by) => by !== "kernel" && soon("selection", selection));
@@ -49,15 +65,7 @@ export function syncWave({ model }, frame, { view, player }) {
     select(to);
   });
 
-  player.on("state", () => {
-    if (player.playing) return;
-    soon("playhead", () => {
-      if (player.playing) return model.get("playhead"); // on again meanwhile
-      stood.push(player.time());
-      stood.splice(0, stood.length - 5);
-      return player.time();
-    });
-  });
+  player.on("state", () => player.playing || rested());
   on("change:playhead", () => {
     const to = model.get("playhead");
     if (telling.now && player.playing) return; // another view has stopped as this one began to sound
