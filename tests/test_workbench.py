@@ -420,6 +420,33 @@ def test_corrections_of_another_session_are_offered_and_gone_on_with(
     assert [one.text for one in bench.transcript] == ["one", "two"]
 
 
+def test_a_recording_that_comes_again_has_its_text_and_its_corrections(
+    made: Callable[..., Workbench], short: Recording
+) -> None:
+    first = made(short)
+    first.transcript = text("one", "two")
+    first.reader.transcript = text("one", "three")
+    first.close()
+    bench = made(short)
+    assert [one.text for one in bench.transcript] == ["one", "three"]
+    assert seen(bench)["edits"] == 1
+
+
+def test_what_a_job_has_heard_outlives_the_kernel_without_corrections_too(
+    made: Callable[..., Workbench], short: Recording
+) -> None:
+    first = made(short, model="sphinx")
+    job = first.transcribe()
+    assert job.wait(PATIENCE)
+    until(lambda: first.reader.saved["state"] != "none")
+    heard = first.transcript.text
+    assert heard
+    first.close()
+    bench = made(short)
+    assert bench.transcript.text == heard
+    assert seen(bench)["edits"] == 0
+
+
 def test_corrections_of_a_recording_that_is_another_now_are_refused(
     made: Callable[..., Workbench], meeting: Recording, tmp_path: Path
 ) -> None:

@@ -6,12 +6,13 @@ import contextlib
 import importlib
 import math
 import os
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from nbasr.memory import _torch
 
 _MIB = 1 << 20
 
@@ -105,7 +106,7 @@ def _visible_handles(nvml: Any) -> list[Any]:
     by slot). Where torch runs on CUDA already it is asked for the ids; else the variable is read as
     CUDA documents it, which leaves the order open on machines with different GPUs.
     """
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     try:
         if torch is not None and torch.cuda.is_initialized():
             return [

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import sys
 import types
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from nbasr.memory import _notebook
+from nbasr.memory import _notebook, _torch
 
 MOST_OBJECTS = 50_000
 """Objects looked at in one variable; a model of 1,500 layers has some 20,000."""
@@ -89,7 +88,7 @@ def _inside(one: Any) -> Iterable[object]:
 
 def storage_of(one: Any) -> Any:
     """Return the storage of a tensor of torch; None for what has none."""
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is None:
         return None
     kind = type(one)  # not isinstance: it would wake lazy objects

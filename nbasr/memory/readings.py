@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nbasr._units import size
-from nbasr.memory import _host, _nvidia
+from nbasr.memory import _host, _nvidia, _torch
 from nbasr.memory._nvidia import ProcessReading
 
 __all__ = [
@@ -97,7 +97,7 @@ def devices() -> tuple[DeviceReading, ...]:
     torch is not imported for it: a kernel that has not used it yet need not.
     """
     found = [_read_cuda(n, gpu) for n, gpu in enumerate(_nvidia.gpus())]
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is not None:
         if not found and torch.cuda.is_available():
             found = [_read_cuda(n, None) for n in range(torch.cuda.device_count())]
@@ -159,7 +159,7 @@ def used_bytes(device: str = "cpu") -> int:
     kind, index = place(device)
     if kind == "cpu":
         return process_bytes()
-    torch = sys.modules.get("torch")  # without torch there are no tensors
+    torch = _torch.loaded()  # without torch there are no tensors
     if torch is None or not _has(torch, kind, index):
         return 0
     if kind == "mps":
@@ -184,7 +184,7 @@ def peak_bytes(device: str = "cpu") -> int | None:
     be set back.
     """
     kind, index = place(device)
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if kind == "cuda":
         if torch is None or not _has(torch, kind, index):
             return None
@@ -215,7 +215,7 @@ def has_context(index: int | None = None) -> bool:
     index
         The number of one GPU; None: any.
     """
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is None or not torch.cuda.is_initialized():
         return False
     if index is None or index == torch.cuda.current_device():
@@ -293,7 +293,7 @@ def _read_mps() -> DeviceReading:
 
 def _read_cuda(index: int, gpu: _nvidia.Gpu | None) -> DeviceReading:
     device = f"cuda:{index}"
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     allocated = reserved = peak = None
     if torch is not None and _has(torch, "cuda", index):
         allocated = int(torch.cuda.memory_allocated(index))

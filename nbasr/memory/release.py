@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 
 from nbasr._units import size
-from nbasr.memory import _nvidia, _traces
+from nbasr.memory import _nvidia, _torch, _traces
 from nbasr.memory.holders import Holder
 from nbasr.memory.readings import CONTEXT_BYTES, mine, process_bytes, reset_peak
 
@@ -123,7 +123,7 @@ class ReleaseReport:
 
 def memory() -> Memory:
     """Return what this process holds now."""
-    torch = sys.modules.get("torch")  # if nobody has loaded it, it holds nothing
+    torch = _torch.loaded()  # if nobody has loaded it, it holds nothing
     if torch is None or not torch.cuda.is_available():
         return Memory(process_bytes())
     held = sum(int(torch.cuda.memory_allocated(n)) for n in range(torch.cuda.device_count()))
@@ -133,7 +133,7 @@ def memory() -> Memory:
 def collect() -> None:
     """Return unused memory to the system: garbage, torch's reserve, the C library's arenas."""
     gc.collect()
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is not None:
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
@@ -148,7 +148,7 @@ def collect() -> None:
 
 def residue_bytes() -> int:
     """Return what of the GPU stays with this process until it ends; 0 where CUDA is not in use."""
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is None or not torch.cuda.is_initialized():
         return 0
     index = int(torch.cuda.current_device())
@@ -175,7 +175,7 @@ def clean() -> ReleaseReport:
     cleared = [*_traces.clear_errors(), *_traces.clear_outputs()]
     collect()
     reset_peak("cpu")
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is not None and torch.cuda.is_initialized():
         for index in range(torch.cuda.device_count()):
             with contextlib.suppress(RuntimeError):

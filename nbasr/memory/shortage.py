@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from nbasr.memory import _torch
 
 _TEXTS = (
     "out of memory",
@@ -17,7 +17,7 @@ def ran_out(error: BaseException) -> bool:
     """Tell whether memory ran out: of the device (torch) or of this process."""
     if isinstance(error, MemoryError):
         return True
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
     text = str(error).lower()

@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from nbasr.memory import _host, _nvidia, budget, readings
+from nbasr.memory import _host, _nvidia, _torch, budget, readings
 from nbasr.memory.readings import CONTEXT_BYTES
 
 PARTS = ("models", "work", "reserve", "others")
@@ -74,7 +74,7 @@ class Spot:
 
 def settle() -> None:
     """Wait until torch is there as a whole, if another thread imports it just now."""
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is not None and getattr(torch.__spec__, "_initializing", False):
         importlib.import_module("torch")
 
@@ -82,7 +82,7 @@ def settle() -> None:
 def devices() -> tuple[str, ...]:
     """Return the devices of this machine, the CPU last. CUDA is not begun for it."""
     settle()
-    torch = sys.modules.get("torch")
+    torch = _torch.loaded()
     if torch is None:
         cuda = len(_nvidia.gpus())
         return (*(f"cuda:{n}" for n in range(cuda)), "cpu")

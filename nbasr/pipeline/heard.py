@@ -112,11 +112,7 @@ class Heard:
             if not complete:
                 total = sum(chunk.duration for chunk in plan.chunks)
                 so_far = f"{clock(seconds)} of {clock(total)} recognised"
-                notes.append(
-                    f"interrupted: {so_far}; run it again for the rest"
-                    if ended
-                    else f"at work: {so_far}"
-                )
+                notes.append(f"interrupted: {so_far}" if ended else f"at work: {so_far}")
             flags = {flag for result in found.values() for flag in result.flags}
             notes += [note for flag, note in _NOTES.items() if flag in flags]
             if work.options.model == "auto" and work.spec.engine == "sphinx":

@@ -1,4 +1,4 @@
-"""Corrections that outlive the kernel: one file for each text of a machine, in the user's folder.
+"""Texts and corrections that outlive the kernel: a file for each text of a machine, the user's.
 
 A file holds what the machine heard and what was made of it, so that nothing else is needed to go
 on. Its first line alone tells what it is about.
@@ -38,6 +38,7 @@ MOST_BYTES = 500_000_000
 
 _STEPS = 100  # of the history that are kept
 _STEP_LINES = 4000  # lines in them: a step that changes all lines is as large as the transcript
+_FINGERPRINT = 16  # characters of it that a name begins with
 _LONGEST_ABOUT = 20_000  # characters of the first line
 _PART_LASTS = 3600.0  # seconds; nobody writes for so long
 _DAMAGED = ".damaged"
@@ -111,25 +112,35 @@ def folder() -> Path:
 
 
 def recent(limit: int = 10) -> list[About]:
-    """Return what was corrected last, the newest first; drafts without corrections are left out.
+    """Return what was heard or corrected last, the newest first.
 
     Of two that panels wrote of one text only the newer is listed: it is the one taken up.
     """
     found: dict[str, About] = {}
     for path in _newest(folder()):
         about = _about(path)
-        if about is not None and about.edits:
+        if about is not None:
             found.setdefault(about.key.partition(_BESIDE)[0], about)
         if len(found) >= limit:
             break
     return list(found.values())
 
 
+def newest_of(recording: Recording) -> About | None:
+    """Return what was heard or corrected last of a recording; None where nothing is kept."""
+    start = recording.fingerprint[:_FINGERPRINT]
+    for path in _newest(folder(), f"{start}-*"):
+        about = _about(path)
+        if about is not None and about.fingerprint == recording.fingerprint:
+            return about
+    return None
+
+
 def key_of(recording: Recording, machine: Transcript) -> str:
     """Return the name that the drafts of a machine's text of a recording have."""
     heard = [[one.start, one.stop, one.text, one.speaker] for one in machine.segments]
     digest = hashlib.sha256(json.dumps(heard).encode()).hexdigest()
-    return f"{recording.fingerprint[:16]}-{digest[:16]}"
+    return f"{recording.fingerprint[:_FINGERPRINT]}-{digest[:16]}"
 
 
 def named(key: str) -> list[Path]:

@@ -6,6 +6,7 @@ import inspect
 import secrets
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from html import escape
@@ -22,6 +23,7 @@ from nbasr.widgets._texts import LANGUAGES, say
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _MARK = "_nbasr_answers"
 _STILL_AFTER = 1.0  # s without a change after which a notebook is told how a panel looks
+_REMEMBERED = 1000  # questions: one that is asked a second time is answered once
 _MISSING = (  # the panel itself, where JupyterLab has no kernel or widgets for it
     ".jp-OutputArea-child:has(.nbasr-still) + .jp-OutputArea-child:not(:has(.nbasr)){display:none}"
 )
@@ -106,10 +108,12 @@ class Panel(anywidget.AnyWidget):
         traits.setdefault("language", "" if chosen == "auto" else chosen)
         self._threads: dict[str, ThreadPoolExecutor] = {}
         self._threads_lock = threading.Lock()
+        self._asked_before: deque[str] = deque(maxlen=_REMEMBERED)
         self._displayed = False
         self._renewal: threading.Timer | None = None
         super().__init__(still_key=f"nbasr-{secrets.token_hex(8)}", **traits)
         self.on_msg(self._asked)
+        _take_as_sent(self.comm)
         if self._still_of:
             self.observe(lambda _: self.renew_still(), self._still_of)
 
@@ -209,6 +213,11 @@ class Panel(anywidget.AnyWidget):
         kind, number = content.pop("ask", None), content.pop("number", None)
         if kind is None:
             return
+        if number is not None:
+            with self._threads_lock:
+                if number in self._asked_before:  # the first of them waited behind a cell
+                    return
+                self._asked_before.append(number)
         name, aside = self._handlers.get(kind, ("", False))
 
         def answer() -> None:
@@ -266,6 +275,17 @@ class Panel(anywidget.AnyWidget):
             update_display(self._still_output(), display_id=self.still_key, raw=True)  # type: ignore[no-untyped-call]
         except Exception as error:
             self.tell("problem", _problem(error))
+
+
+def _take_as_sent(comm: Any) -> None:
+    """Let messages go to the subshell for which the browser sent them, though a cell is running.
+
+    ipykernel 7.4 sends them to where the kernel last spoke from: after a word of a thread of ours,
+    that is the shell, where they would wait for the end of the running cell. Nothing of ours waits
+    in a cell for an answer, for which that is made.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _, sent_for: sent_for
 
 
 def _problem(error: Exception) -> dict[str, str]:

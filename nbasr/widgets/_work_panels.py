@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from nbasr.errors import OptionError
+from nbasr.errors import NbasrError, OptionError
 from nbasr.transcript import Transcript
+from nbasr.widgets import _drafts
 from nbasr.widgets._texts import say
 from nbasr.widgets._work_desk import Desk
 from nbasr.widgets._work_desks import WithDesks
@@ -180,6 +182,18 @@ class WithPanels(WithDesks):
                 self._read(desk, reader.transcript)
         self._tell_panels()
         return reader
+
+    def _desk_of(self, recording: Recording) -> Desk:
+        """Return the desk of a recording; a new one begins with the text that is kept of it."""
+        with self._guard:
+            count = self._count
+            desk = super()._desk_of(recording)
+            is_new = self._count > count
+        kept = _drafts.newest_of(desk.recording) if is_new else None
+        if kept is not None:
+            with contextlib.suppress(NbasrError):  # damaged, or for a longer recording: as if none
+                self._take_text(desk, kept.machine())
+        return desk
 
     def _arrived(self, recording: Recording) -> None:
         """Take what was brought in; it is chosen where somebody waits for it."""

@@ -184,7 +184,7 @@ def test_a_text_that_got_lost_is_not_asked_for_again_after_a_later_one(
           const lines = {{ redraw() {{}} }};
           const t = (key) => key;
           const unsaved = createUnsaved({{ ...frame, t, guard: (f) => f }}, {{ store, lines }});
-          const sent = () => asked.filter(({{ kind }}) => kind === "edit").map((one) => one.values.text);
+          const sent = () => asked.slice(1).map((one) => one.values.text);
           const first = unsaved.send(1, "older"); // its question is lost
           await turn();
           const second = unsaved.send(1, "newer");

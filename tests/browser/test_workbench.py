@@ -122,7 +122,8 @@ def text_of(bench: Locator, index: int) -> Locator:
 
 def correct(bench: Locator, index: int, text: str) -> None:
     """Write a line anew."""
-    bench.locator(".nb-lines-scroll").focus()
+    grid = bench.locator(".nb-lines-scroll")
+    grid.focus()
     keys = bench.page.keyboard
     keys.press("Control+Home")
     for _ in range(index):
@@ -132,7 +133,10 @@ def correct(bench: Locator, index: int, text: str) -> None:
     field.fill(text)
     field.press("Enter")
     expect(text_of(bench, index)).to_have_text(text)
+    expect(field).to_be_focused()  # the next line's
     keys.press("Escape")
+    expect(field).to_have_count(0)
+    expect(grid).to_be_focused()
 
 
 # -- The whole way --------------------------------------------------------------------------------
@@ -242,7 +246,7 @@ def test_a_run_is_stopped_in_the_middle_over_a_reload_and_gone_on_with(
     bench.get_by_role("button", name="Transcribe again").click()
     question = bench.get_by_role("alertdialog", name="Transcribe again")
     expect(question).to_contain_text("Your correction is kept")
-    question.get_by_role("button", name="Leave it").click()
+    question.get_by_role("button", name="Keep this text").click()
     assert notebook.evaluate("len(nbasr.jobs())") == 1
     assert notebook.console_errors == []
 

@@ -18,6 +18,8 @@ export function createFollow(frame, store, lines, { view, player, transport }) {
   let word = -1;
   let marked = []; // elements
   let away = false; // somebody has scrolled to another place
+  let kept = false; // somebody has chosen a line while it sounds: what is done is meant for that one
+  let carrying = false;
   let asked = 0;
   const back = button({ label: t("read.back"), icon: "down", showLabel: true, onclick: comeBack });
   back.classList.add("nb-read-back");
@@ -68,11 +70,15 @@ export function createFollow(frame, store, lines, { view, player, transport }) {
     if (hidden !== back.hidden) back.hidden = hidden;
   }
 
-  /** The current line is the one that sounds, unless several are selected or one is being edited. */
+  /** The current line is the one that sounds, unless others were chosen or one is being edited. */
   function goAlong(moved) {
     const { selection, editing } = lines;
     if (editing) return;
-    if (moved && (!selection || selection.first === selection.last)) lines.select(line, { reveal: false });
+    if (moved && !kept && (!selection || selection.first === selection.last)) {
+      carrying = true;
+      lines.select(line, { reveal: false });
+      carrying = false;
+    }
     if (moved) keepInSight();
     if (marked[1]) lines.revealPart(line, marked[1]);
   }
@@ -87,9 +93,12 @@ export function createFollow(frame, store, lines, { view, player, transport }) {
   }
 
   player.on("state", () => {
-    if (!player.playing) away = false; // the next time it is followed again
+    if (!player.playing) away = kept = false; // the next time it is followed again
     update();
     run();
+  });
+  lines.on("current", () => {
+    if (player.playing && !carrying) kept = true;
   });
   view.on("playhead", () => player.playing || update());
   lines.on("scroll", () => {

@@ -51,6 +51,10 @@ export function createFrame({ model, el, signal: hosts }, { kind, title }) {
     root.toggleAttribute("data-lm-suppress-shortcuts", !isTheirs(event));
   }, { signal, capture: true });
   root.addEventListener("keydown", (event) => isTheirs(event) || event.stopPropagation());
+  // JupyterLab takes undo and redo away from all fields in a notebook: it listens at the field itself.
+  root.addEventListener("beforeinput", (event) => {
+    if (event.inputType.startsWith("history")) event.stopPropagation();
+  }, { capture: true });
   el.append(root);
   // Elsewhere than in Jupyter (see panel.css) outputs stand in elements that we do not know.
   for (const still of document.querySelectorAll(`.nbasr-still[data-panel="${model.get("still_key")}"]`)) {

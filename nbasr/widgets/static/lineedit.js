@@ -195,13 +195,17 @@ export function createLineEdit(frame, { store, lines, view, player, transport, u
     if (event.isComposing || event.keyCode === 229 || event.timeStamp - composed < 30) return;
     if (busy ? ENDING.test(event.key) : handled(event)) event.preventDefault();
   });
-  field.addEventListener("beforeinput", (event) => {
-    const text = event.data ?? "";
-    const breaks = event.inputType === "insertLineBreak"; // of keyboards on a screen, which have no key for it
-    if (event.isComposing || !(breaks || /[\r\n]/.test(text))) return;
+  field.addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (!/[\r\n]/.test(text)) return;
     event.preventDefault();
-    if (breaks) return void (busy || go(1));
     document.execCommand("insertText", false, oneLine(text)); // so that the field can undo it
+  });
+  field.addEventListener("beforeinput", (event) => {
+    // Of keyboards on a screen, which send no key for it.
+    if (event.inputType !== "insertLineBreak" || event.isComposing) return;
+    event.preventDefault();
+    if (!busy) go(1);
   });
   field.addEventListener("input", () => {
     told.hidden = true;

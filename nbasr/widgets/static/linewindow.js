@@ -218,7 +218,7 @@ export function createLineWindow(frame, store) {
       if (!height || heights.height(index) <= height) return;
       const [seen, part] = [scroller, element].map((one) => one.getBoundingClientRect());
       if (part.top >= seen.top && part.bottom <= seen.bottom) return;
-      scrollTo(top() + part.top - seen.top - LINE, true);
+      scrollTo(top() + part.top - seen.top - LINE);
       settleSoon();
     },
     atEnd: () => top() + height >= heights.total - LINE,
@@ -236,7 +236,7 @@ export function createLineWindow(frame, store) {
         else if (lower > to + height) to = lower - height;
         to = Math.min(Math.max(to, 0), Math.max(heights.total - height, 0));
         if (Math.abs(to - top()) < 0.5) return;
-        scrollTo(to, true);
+        scrollTo(to, block === "nearest"); // who goes to a place wants its words at once
         settleSoon();
       }
     },

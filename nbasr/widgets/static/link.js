@@ -1,5 +1,6 @@
 // Requests to the kernel and what it tells unasked: one promise per question, buffers as they are.
 
+const AGAIN_MS = 800; // the first messages of a page go to where cells run, and wait for their end: once more
 const PATIENCE_MS = 1500; // an answer that takes longer means that the kernel does something else
 
 /** Bytes that came in a message: hosts give them as views of any kind, or as buffers. */
@@ -45,6 +46,7 @@ export function createLink(model, signal, goneText = "The kernel is gone.") {
     const asked = pending.get(id);
     pending.delete(id);
     clearTimeout(asked?.timer);
+    clearTimeout(asked?.again);
     tellWatchers();
     return asked;
   }
@@ -75,7 +77,7 @@ export function createLink(model, signal, goneText = "The kernel is gone.") {
     if (gone) return Promise.reject(new Error(goneText));
     const id = `${nonce}:${(number += 1)}`;
     return new Promise((resolve, reject) => {
-      const asked = { resolve, reject, late: false, timer: 0 };
+      const asked = { resolve, reject, late: false, timer: 0, again: 0 };
       if (!aside) {
         asked.timer = setTimeout(() => {
           asked.late = true;
@@ -85,6 +87,8 @@ export function createLink(model, signal, goneText = "The kernel is gone.") {
       pending.set(id, asked);
       const send = async () => model.send({ ask: kind, number: id, ...values }, undefined, buffers);
       send().catch((error) => settled(id)?.reject(error));
+      // The kernel takes a question only once, by its number.
+      if (!buffers.length) asked.again = setTimeout(() => send().catch(() => {}), AGAIN_MS);
     });
   }
 
@@ -96,6 +100,7 @@ export function createLink(model, signal, goneText = "The kernel is gone.") {
     model.off("comm_live_update", lose);
     for (const asked of pending.values()) {
       clearTimeout(asked.timer);
+      clearTimeout(asked.again);
       asked.reject(new DOMException("The panel is gone", "AbortError"));
     }
     pending.clear();

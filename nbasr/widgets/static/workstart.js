@@ -1,4 +1,4 @@
-// How a workbench begins: what was corrected last, and a recording to try it with.
+// How a workbench begins: what was heard or corrected last, and a recording to try it with.
 
 import { button, h, icon } from "./dom.js";
 
@@ -21,7 +21,7 @@ export function createWorkStart(frame) {
 
   function row(draft) {
     const when = whenText(t, draft.at);
-    const edits = t(draft.edits === 1 ? "work.edits_one" : "work.edits", { count: draft.edits });
+    const edits = draft.edits ? t(draft.edits === 1 ? "work.edits_one" : "work.edits", { count: draft.edits }) : "";
     const go = h("button.nb-work-resume", {
       type: "button", disabled: !draft.here, title: draft.here ? draft.path : t("work.gone", { path: draft.path }),
       onclick: guard(async () => {
