@@ -109,6 +109,7 @@ class Panel(anywidget.AnyWidget):
         self._threads: dict[str, ThreadPoolExecutor] = {}
         self._threads_lock = threading.Lock()
         self._asked_before: deque[str] = deque(maxlen=_REMEMBERED)
+        self._spoken = ""
         self._displayed = False
         self._renewal: threading.Timer | None = None
         super().__init__(still_key=f"nbasr-{secrets.token_hex(8)}", **traits)
@@ -159,14 +160,14 @@ class Panel(anywidget.AnyWidget):
             try:
                 self.traits()[name]._validate(self, from_json(value, self))
             except Exception as error:
-                self.tell("problem", _problem(error))
+                self.tell("problem", problem_of(error))
                 self.send_state(name)
             else:
                 accepted[name] = value
         try:
             super().set_state(accepted)
         except Exception as error:
-            self.tell("problem", _problem(error))
+            self.tell("problem", problem_of(error))
 
     def tell(self, event: str, data: dict[str, Any], buffers: Sequence[Any] = ()) -> None:
         """Send the browser something that it did not ask for; from any thread."""
@@ -182,7 +183,7 @@ class Panel(anywidget.AnyWidget):
             try:
                 work()
             except Exception as error:
-                self.tell("problem", _problem(error))
+                self.tell("problem", problem_of(error))
 
         return self._thread(thread).submit(guarded)
 
@@ -200,6 +201,16 @@ class Panel(anywidget.AnyWidget):
     def __del__(self) -> None:
         if "_threads" in self.__dict__:  # else it was refused, and nothing in it is there to close
             super().__del__()
+
+    @property
+    def _language(self) -> str:
+        """The language of sentences from the kernel."""
+        return self.language or self._spoken
+
+    def _speak(self, language: str) -> None:
+        """Remember the language that the browser shows where none was chosen."""
+        if language:
+            self._spoken = language
 
     def _thread(self, name: str) -> ThreadPoolExecutor:
         with self._threads_lock:
@@ -233,7 +244,7 @@ class Panel(anywidget.AnyWidget):
                 answered = {"answer": number, "kind": kind, "data": found.data}
                 self.send(answered, list(found.buffers))
             except Exception as error:
-                self.send({"answer": number, **_problem(error)})
+                self.send({"answer": number, **problem_of(error)})
 
         if aside:
             self._thread("" if aside is True else aside).submit(answer)
@@ -274,7 +285,7 @@ class Panel(anywidget.AnyWidget):
         try:
             update_display(self._still_output(), display_id=self.still_key, raw=True)  # type: ignore[no-untyped-call]
         except Exception as error:
-            self.tell("problem", _problem(error))
+            self.tell("problem", problem_of(error))
 
 
 def _take_as_sent(comm: Any) -> None:
@@ -288,7 +299,7 @@ def _take_as_sent(comm: Any) -> None:
         comm._reply_subshell_for = lambda _, sent_for: sent_for
 
 
-def _problem(error: Exception) -> dict[str, str]:
+def problem_of(error: Exception) -> dict[str, str]:
     """Return what to show of an error: our own are sentences, others come with where they arose."""
     if isinstance(error, NbasrError):
         return {"error": str(error), "trace": ""}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbasr.errors import OptionError
 from nbasr.transcript import Transcript
 from nbasr.widgets._autosave import Keeper
-from nbasr.widgets._panel import _problem
+from nbasr.widgets._panel import problem_of
 from nbasr.widgets._reading import Reading, Step
 from nbasr.widgets._with_transcript import WithTranscript
 
@@ -98,7 +98,7 @@ class WithJob(WithTranscript):
                     self._take(*self._reading.grown(heard), keep=False)
             self.tell("job", _told(job))
             if over and job.error is not None:
-                self._notices = [str(_problem(job.error)["error"])]
+                self._notices = [str(problem_of(job.error)["error"])]
 
     def _end(self, heard: Transcript) -> None:
         """Make what a job has heard the panel's transcript, with the corrections of it there are.
@@ -155,6 +155,6 @@ def _told(job: Job) -> dict[str, Any]:
         "left": left,
         "speed": speed,
         "text": progress.text,
-        "error": "" if job.error is None else _problem(job.error)["error"],
+        "error": "" if job.error is None else problem_of(job.error)["error"],
         "model": progress.model,
     }

@@ -16,7 +16,7 @@ from nbasr.memory import spots
 from nbasr.memory.timeline import KERNEL
 from nbasr.widgets import _model_reports, _model_state, _model_still
 from nbasr.widgets._model_loading import Load
-from nbasr.widgets._panel import Answer, Panel, _problem, answers
+from nbasr.widgets._panel import Answer, Panel, answers, problem_of
 
 _TELL_EVERY = 0.95  # seconds between two tellings of the memory: the sampler looks twice a second
 _SEEN_FOR = 300.0  # seconds for which a view that told that it is seen is believed to be
@@ -40,7 +40,6 @@ class WithMemory(Panel):
         self._told: dict[str, Any] = {}
         self._told_at = 0.0
         self._parts: dict[str, dict[str, int]] = {}
-        self._spoken = ""
         self._failed = ""
         self._unwatch: Callable[[], None] = _nothing
         super().__init__(**given)
@@ -112,15 +111,6 @@ class WithMemory(Panel):
         drawn = figure(KERNEL.spots(device or self._where()), KERNEL.marks, texts)
         return Answer({}, [str(drawn.to_json()).encode("utf-8")])
 
-    @property
-    def _language(self) -> str:
-        """The language of sentences from the kernel."""
-        return self.language or self._spoken
-
-    def _speak(self, language: str) -> None:
-        if language:
-            self._spoken = language
-
     def _kind(self, device: str) -> str:
         """Return the device as `nbasr.models.load` takes it: without a number."""
         return (device or self.device or "auto").partition(":")[0]
@@ -146,7 +136,7 @@ class WithMemory(Panel):
             self._notice()
             self._tell_if_due()
         except Exception as error:
-            shown = _problem(error)
+            shown = problem_of(error)
             if shown["error"] != self._failed:
                 self._failed = shown["error"]
                 self.tell("problem", shown)

@@ -42,7 +42,6 @@ class WithModel(WaveformPanel):
     def __init__(self, recording: Recording, **given: Any) -> None:
         self._guard = threading.RLock()  # of what changes: messages come in threads of their own
         self._batch = _BATCH
-        self._spoken = ""
         self._closed = False
         self._stopped: set[_transcribing.Span] = set()  # what is transcribed and shall not be
         self._jobs: dict[_transcribing.Span, Job] = {}
@@ -144,16 +143,6 @@ class WithModel(WaveformPanel):
 
     def _tell(self) -> None:
         """Send the browser what has changed without its asking; panels with more to say do."""
-
-    @property
-    def _language(self) -> str:
-        """The language of sentences from the kernel."""
-        return self.language or self._spoken
-
-    def _speak(self, language: str) -> None:
-        """Remember the language that the browser shows where none was chosen."""
-        if language:
-            self._spoken = language
 
 
 def _progress(job: Job) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from nbasr.transcript import Transcript
 from nbasr.transcript.render import as_html
 from nbasr.widgets import _reading_data
 from nbasr.widgets._autosave import Keeper, Saved
-from nbasr.widgets._panel import Answer, _problem
+from nbasr.widgets._panel import Answer, problem_of
 from nbasr.widgets._reading import Reading, Step
 from nbasr.widgets._texts import say
 from nbasr.widgets.waveform import WaveformPanel
@@ -37,7 +37,6 @@ class WithTranscript(WaveformPanel):
     def __init__(self, recording: Recording, transcript: Transcript, **given: Any) -> None:
         self._guard = threading.RLock()  # of what changes: messages come in threads of their own
         self._version = 0
-        self._spoken = ""
         self._own = threading.local()  # what a thread sets the trait to for us
         self._job_data: dict[str, Any] | None = None
         self._taken_up: dict[str, Any] | None = None
@@ -254,7 +253,7 @@ class WithTranscript(WaveformPanel):
             if selected is not None and selected[1] >= many:
                 self.selected = (min(selected[0], many - 1), many - 1) if many else None
         except Exception as error:
-            self.tell("problem", _problem(error))
+            self.tell("problem", problem_of(error))
         finally:
             self._own.transcript = None
 
@@ -294,16 +293,6 @@ class WithTranscript(WaveformPanel):
         self.tell("saved", saved.as_dict())
         if saved.problem:
             self.tell("problem", {"error": saved.problem, "trace": ""})
-
-    @property
-    def _language(self) -> str:
-        """The language of sentences from the kernel."""
-        return self.language or self._spoken
-
-    def _speak(self, language: str) -> None:
-        """Remember the language that the browser shows where none was chosen."""
-        if language:
-            self._spoken = language
 
 
 def must_be_of(transcript: Transcript, recording: Recording) -> None:

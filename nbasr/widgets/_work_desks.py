@@ -42,7 +42,6 @@ class WithDesks(Panel):
         self._used: list[Desk] = []  # whose panels are open, the last used last
         self._desk: Desk | None = None
         self._count = 0
-        self._spoken = ""
         self._closed = False
         opened = [Recording.open(one) for one in recordings]
         super().__init__(**given)
@@ -163,16 +162,6 @@ class WithDesks(Panel):
         with self._telling:  # or what one thread has looked at last could be told first
             if not self._closed:
                 self.desks = [_as_dict(desk) for desk in list(self._desks.values())]
-
-    @property
-    def _language(self) -> str:
-        """The language of sentences from the kernel."""
-        return self.language or self._spoken
-
-    def _speak(self, language: str) -> None:
-        """Remember the language that the browser shows where none was chosen."""
-        if language:
-            self._spoken = language
 
 
 def _as_dict(desk: Desk) -> dict[str, Any]:

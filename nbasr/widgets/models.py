@@ -13,7 +13,7 @@ from nbasr.models._hub import cache_room, hub_bytes
 from nbasr.models.keeping import minutes
 from nbasr.widgets import _model_reports, _model_rows, _model_still
 from nbasr.widgets._model_loading import Load, Loading
-from nbasr.widgets._panel import _problem, answers
+from nbasr.widgets._panel import answers, problem_of
 from nbasr.widgets._with_memory import WithMemory
 
 
@@ -71,7 +71,7 @@ class ModelPanel(WithMemory, entry="models"):
     def __init__(self, *, device: str | None = None, language: str = "") -> None:
         given = {"language": language} if language else {}
         super().__init__(device=device or "", **given)
-        self._loading = Loading(self._load_changed, _problem)
+        self._loading = Loading(self._load_changed, problem_of)
         self._notice()
         self._watch()
 

@@ -25,7 +25,7 @@ from nbasr.widgets import _paths
 from nbasr.widgets._arrivals import Arrivals
 from nbasr.widgets._inbox import Inbox
 from nbasr.widgets._incoming import Announced, ReceivingError
-from nbasr.widgets._panel import Answer, Panel, _problem, answers
+from nbasr.widgets._panel import Answer, Panel, answers, problem_of
 from nbasr.widgets._rows import WAVE_COLUMNS, WAVE_HEIGHT, Row
 from nbasr.widgets._texts import say
 
@@ -229,7 +229,7 @@ class UploadPanel(Panel, entry="upload"):
         try:
             call()
         except Exception as error:
-            self.tell("problem", _problem(error))
+            self.tell("problem", problem_of(error))
 
 
 def _checked(folder: str | Path | None) -> Path:
