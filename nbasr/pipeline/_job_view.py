@@ -60,8 +60,13 @@ def bundle(job: Job) -> dict[str, str]:
     """Return what a cell shows of a job."""
     progress = job.progress
     told, drawn = str(job), progress._repr_html_()
+    hint = (
+        "result() gives the transcript" if job.is_done else "stop() ends it, result() waits for it"
+    )
     if job.error is not None:
         why = f"{type(job.error).__name__}: {job.error}"
         told += f"\n{why}"
         drawn += f"<div>{html.escape(why)}</div>"
+    else:
+        drawn += f'<div style="color:var(--jp-ui-font-color2,#777)">job {job.number}: {hint}</div>'
     return {"text/plain": told, "text/html": drawn}

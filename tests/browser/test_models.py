@@ -135,7 +135,7 @@ def test_a_budget_makes_models_too_big_and_says_what_would_fit(shared, panel):
     field.fill("plenty")
     panel.get_by_role("button", name="Set").click()
     expect(panel.get_by_role("alert")).to_contain_text("'plenty' is no size")
-    panel.get_by_role("button", name="Lift").click()
+    panel.get_by_role("button", name="Remove limit").click()
     expect(panel.locator(".nb-budget-note")).to_be_hidden()
     shared.wait_value("__import__('nbasr').memory.budget.budget()", None)
 

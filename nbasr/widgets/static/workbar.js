@@ -39,6 +39,7 @@ export function createWorkBar(frame, state, { transcribe, stop }) {
     const { job, lines } = desk;
     const percent = job?.total ? Math.floor((100 * job.done) / job.total) : 0;
     if (isActive(job)) return t("work.listed_busy", { name: desk.name, percent });
+    if (lines !== null && job?.state === "stopped") return t("work.listed_part", { name: desk.name });
     if (lines !== null) return t("work.listed_done", { name: desk.name });
     return desk.name;
   }

@@ -42,6 +42,7 @@ export function createWorkRun(frame, state, { toModels }) {
     else bar.removeAttribute("aria-valuenow");
     element.classList.toggle("nb-work-failed", failed);
     const [text, symbol] = sentence(desk, job);
+    element.classList.toggle("nb-work-warned", symbol === "warning" && !failed);
     told.replaceChildren(...(symbol ? [icon(symbol)] : []), h("span", {}, text));
     heard.textContent = busy ? job.text : "";
     heard.title = heard.textContent;
