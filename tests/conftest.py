@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -28,6 +30,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Shared machines stall now and then; a slow example is no wrong one.
 hypothesis.settings.register_profile("nbasr", deadline=None)
 hypothesis.settings.load_profile("nbasr")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays_loaded() -> Iterator[None]:
+    """Unload what a module's tests have loaded: other tests count what is held."""
+    yield
+    manager = sys.modules.get("nbasr.models.manager")
+    if manager is not None and manager.resident():
+        manager.unload_all()
 
 
 @pytest.fixture(scope="session")
