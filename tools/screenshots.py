@@ -122,7 +122,11 @@ PICTURES = {
         height=1000,
     ),
     "workbench": Picture(
-        ("import nbasr", f'nbasr.workbench(nbasr.samples.open("meeting"), model={SMALL!r})'),
+        (
+            "import nbasr",
+            f'bench = nbasr.workbench(nbasr.samples.open("meeting"), model={SMALL!r})\n'
+            "bench.plan = nbasr.chunking.Optimal(max_seconds=6).plan(bench.recording)\nbench",
+        ),
         hear_meeting,
         height=800,
     ),

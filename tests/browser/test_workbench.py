@@ -203,6 +203,9 @@ def test_upload_tune_transcribe_read_edit_undo_reload_export(
     page.keyboard.press("Control+z")
     expect(text_of(bench, 1)).to_have_text(heard)
     expect(bench.get_by_role("tab", name="Transcript")).to_contain_text("1 correction")
+    for key in "dd":  # in the notebook these delete the cell
+        page.keyboard.press(key)
+    assert notebook.cell_count == 1
 
     notebook.settle()
     notebook.save()

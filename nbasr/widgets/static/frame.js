@@ -48,7 +48,11 @@ export function createFrame({ model, el, signal: hosts }, { kind, title }) {
   const claims = [];
   const isTheirs = (event) => isHosts(event) && !claims.some((claimed) => claimed(event));
   window.addEventListener("keydown", (event) => {
-    root.toggleAttribute("data-lm-suppress-shortcuts", !isTheirs(event));
+    const ours = !isTheirs(event);
+    root.toggleAttribute("data-lm-suppress-shortcuts", ours);
+    // Notebook 7 looks at what has the focus before it looks at what that stands in.
+    const [focused] = event.composedPath();
+    if (focused !== root && root.contains(focused)) focused.toggleAttribute("data-lm-suppress-shortcuts", ours);
   }, { signal, capture: true });
   root.addEventListener("keydown", (event) => isTheirs(event) || event.stopPropagation());
   // JupyterLab takes undo and redo away from all fields in a notebook: it listens at the field itself.

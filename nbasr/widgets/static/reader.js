@@ -68,7 +68,10 @@ export function createReader(frame, store, { view, player, transport }) {
   function showState(state) {
     const before = !job.element.hidden;
     job.show(state.job);
-    if (before && !state.job) say(t("read.job_ended", { count: store.count }));
+    if (before && !state.job) {
+      say(t("read.job_ended", { count: store.count }));
+      if (stick && lines.current < 0 && store.count) lines.reveal(0); // now it is read from the start
+    }
     lines.element.classList.toggle("nb-read-only", !store.editable);
     lines.scroller.setAttribute("aria-readonly", String(!store.editable));
     describe();
