@@ -72,8 +72,8 @@ def correct_first(notebook: Notebook) -> None:
 
 
 def look_at_models(notebook: Notebook) -> None:
-    """Wait until the models are listed."""
-    notebook.panel().get_by_text("whisper-large-v3-turbo").first.wait_for(timeout=120_000)
+    """Choose a model of the list."""
+    notebook.panel().get_by_text("qwen3-asr-1.7b").first.click(timeout=120_000)
     notebook.settle(2.0)
 
 
@@ -117,7 +117,7 @@ PICTURES = {
         correct_first,
     ),
     "models": Picture(
-        ("import nbasr", f"_ = nbasr.models.load({SMALL!r})", "nbasr.ModelPanel()"),
+        ("import nbasr", '_ = nbasr.models.load("sphinx")', "nbasr.ModelPanel()"),
         look_at_models,
         height=1000,
     ),
