@@ -6,10 +6,11 @@ from nbasr.text.cleaning import flat
 from nbasr.transcript.segment import Segment
 
 DOUBTFUL_SCORE = 0.4
-"""A segment whose score is below this is marked as doubtful.
+"""A score below this is marked as doubtful: of a segment, or of a word in it.
 
-Our own choice, not measured: just above the exp(-1) = 0.37 below which Whisper takes its own answer
-for failed (Radford et al. 2022, section 4.5), so that a reader looks again at what came near it.
+Just above the exp(-1) = 0.37 below which Whisper takes its own answer for failed (Radford et al.
+2022, section 4.5). In the bundled meeting, by a small Whisper in chunks of 6 s and by sphinx, 57
+and 70 % of the segments marked so hold an error, and 80 and 88 % of those with an error are marked.
 """
 
 
