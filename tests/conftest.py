@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -28,7 +29,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shared machines stall now and then; a slow example is no wrong one.
-hypothesis.settings.register_profile("nbasr", deadline=None)
+hypothesis.settings.register_profile(
+    "nbasr", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("nbasr")
 
 
@@ -39,6 +42,12 @@ def nothing_stays_loaded() -> Iterator[None]:
     manager = sys.modules.get("nbasr.models.manager")
     if manager is not None and manager.resident():
         manager.unload_all()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_texts_of_others() -> None:
+    """Forget the texts and corrections of other modules: panels take up what they find."""
+    shutil.rmtree(Path(os.environ["NBASR_HOME"]) / "transcripts", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

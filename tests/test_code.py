@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,15 @@ def same(one: ChunkPlan, other: ChunkPlan) -> bool:
     return edges[0].shape == edges[1].shape and np.allclose(*edges, rtol=0, atol=2e-6)
 
 
+def in_order(settings: Settings) -> Settings:
+    """Give the least, the wanted and the longest chunk their lengths in order."""
+    names = ("min_seconds", "target_seconds", "max_seconds")
+    given = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    ordered = dict(zip(given, sorted(given.values()), strict=True))
+    overlap = min(settings.overlap, 0.45 * ordered["max_seconds"])
+    return replace(settings, **ordered, overlap=overlap)
+
+
 seconds = st.floats(0.5, 30).map(lambda value: round(value, 2))
 some_settings = st.builds(
     Settings,
@@ -71,7 +81,7 @@ some_settings = st.builds(
     max_seconds=seconds | st.just(30.0),
     overlap=st.just(0.0) | st.floats(0, 3),
     probability=st.just(0.5) | st.sampled_from([0.3, 0.7]),
-)
+).map(in_order)
 edits = st.lists(
     st.tuples(
         st.sampled_from(["add", "move", "remove", "lock", "unlock"]),
