@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -170,7 +171,8 @@ def main() -> int:
         parser.error(NO_CHROMIUM.removeprefix("browser tests skipped: "))
     given.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        os.environ["NBASR_HOME"] = str(Path(folder) / "home")  # no settings of who takes them
+        home = Path(folder) / "home"
+        os.environ["NBASR_HOME"] = str(home)  # no settings of who takes them
         server = JupyterServer("lab", Path(folder))
         try:
             with chromium_running() as browser:
@@ -182,6 +184,7 @@ def main() -> int:
                         notebook = Notebook(browser, server, picture.cells, **options)
                         take(notebook, picture, path)
                         notebook.close()
+                        shutil.rmtree(home, ignore_errors=True)  # no texts of the picture before
                         print(path)
         finally:
             server.stop()
