@@ -485,6 +485,13 @@ def test_what_cannot_be_written_is_told(name: str, sentence: str, tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["folder.srt"]
 
 
+def test_a_format_that_is_no_name_is_told(tmp_path: Path) -> None:
+    transcript = Transcript((Segment(0, 1, "a"),))
+    with pytest.raises(OptionError, match=r"no format 3\. Known: txt, srt"):
+        transcript.save(tmp_path / "x.srt", format=3)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 def test_file_is_replaced_only_if_told_so(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("mine")

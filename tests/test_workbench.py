@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import traitlets
 
 import nbasr
 from nbasr.audio.recording import Recording
 from nbasr.errors import AudioError, ModelError, OptionError
 from nbasr.transcript import Segment, Transcript
 from nbasr.widgets import _work_choices
+from nbasr.widgets._panel import Panel
 from nbasr.widgets.workbench import Workbench
 
 PATIENCE = 60.0  # seconds; what is done in threads of its own is done long before
@@ -91,11 +93,20 @@ class Page:
         return data
 
 
-def until(true: Callable[[], Any]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+def until(panel: Panel, true: Callable[[], Any]) -> None:
+    """Wait until something is so, which a trait of the panel tells when it changes."""
+    news = threading.Event()
+
+    def told(_: Any) -> None:
+        news.set()
+
+    panel.observe(told, traitlets.All)
+    try:
+        while not true():
+            assert news.wait(PATIENCE)
+            news.clear()
+    finally:
+        panel.unobserve(told, traitlets.All)
 
 
 def seen(bench: Workbench) -> dict[str, Any]:
@@ -110,6 +121,53 @@ def text(*lines: str) -> Transcript:
     return Transcript(segments, duration=10.0, model="by hand")
 
 
+# -- Traits ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("tab", "nope", "tab is one of recording, cuts, transcript, models, not 'nope'."),
+        ("precision", "int3", "not 'int3'. Did you mean 'int8'?"),
+        ("timestamps", None, "timestamps is one of auto, segment, word, not None."),
+    ],
+)
+def test_a_choice_that_there_is_not_is_refused_in_a_sentence(
+    made: Callable[..., Workbench], name: str, value: Any, sentence: str
+) -> None:
+    bench = made()
+    before = getattr(bench, name)
+    with pytest.raises(OptionError, match=re.escape(sentence)):
+        setattr(bench, name, value)
+    assert getattr(bench, name) == before
+
+
+def test_of_two_threads_that_tell_a_trait_none_tells_an_older_value_last(
+    made: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = made()
+    sent: list[str] = []
+    has_read, has_told = threading.Event(), threading.Event()
+    get_state = bench.get_state
+
+    def read_slowly(key: Any = None) -> dict[str, Any]:
+        state: dict[str, Any] = get_state(key)
+        if state.get("tab") == "cuts":
+            has_read.set()
+            has_told.wait(0.5)  # for the other one, if it does not wait for this one
+        return state
+
+    monkeypatch.setattr(bench, "get_state", read_slowly)
+    monkeypatch.setattr(bench, "_send", lambda told, **_: sent.append(told["state"].get("tab")))
+    first = threading.Thread(target=lambda: setattr(bench, "tab", "cuts"))
+    first.start()
+    assert has_read.wait(PATIENCE)
+    bench.tab = "models"
+    has_told.set()
+    first.join()
+    assert [one for one in sent if one] == ["cuts", "models"]
+
+
 # -- Recordings -----------------------------------------------------------------------------------
 
 
@@ -122,7 +180,7 @@ def test_an_empty_workbench_brings_recordings_in(made: Callable[..., Workbench])
         None,
         None,
     )
-    until(lambda: "upload" in bench.panels)
+    until(bench, lambda: "upload" in bench.panels)
     assert bench.panels["upload"] == f"anywidget:{bench.upload.model_id}"
     with pytest.raises(OptionError, match="no recording on the workbench"):
         _ = bench.tuner
@@ -154,10 +212,10 @@ def test_what_is_uploaded_is_chosen_and_goes_with_its_row(
     heard: list[Any] = []
     bench.observe(lambda change: heard.append(change["new"]), "recordings")
     bench.upload.add(str(short.path))
-    until(lambda: bench.recording.name == "short.wav")
+    until(bench, lambda: bench.recording.name == "short.wav")
     (row,) = bench.upload._arrivals.rows
     bench.upload._remove(row.id)
-    until(lambda: len(bench.recordings) == 1)
+    until(bench, lambda: len(bench.recordings) == 1)
     assert bench.recording is meeting
     assert [len(one) for one in heard] == [2, 1]
 
@@ -167,11 +225,11 @@ def test_a_recording_with_a_text_stays_when_its_row_goes(
 ) -> None:
     bench = made()
     bench.upload.add(str(short.path))
-    until(lambda: bench.recording is not None)
+    until(bench, lambda: bench.recording is not None)
     bench.transcript = text("one")
     (row,) = bench.upload._arrivals.rows
     bench.upload._remove(row.id)
-    until(lambda: bench.upload.recordings == ())
+    until(bench.upload, lambda: bench.upload.recordings == ())
     assert len(bench.recordings) == 1
 
 
@@ -182,7 +240,7 @@ def test_an_upload_does_not_take_away_what_somebody_reads(
     upload = bench.upload
     bench.tab = "transcript"
     upload.add(str(short.path))
-    until(lambda: len(bench.recordings) == 2)
+    until(bench, lambda: len(bench.recordings) == 2)
     assert bench.recording is meeting
 
 
@@ -194,12 +252,12 @@ def test_panels_are_made_when_they_are_seen(
 ) -> None:
     bench = made(meeting)
     key = bench.chosen
-    until(lambda: f"{key}/waveform" in bench.panels)
+    until(bench, lambda: f"{key}/waveform" in bench.panels)
     assert f"{key}/tuner" not in bench.panels
     bench.tab = "cuts"
-    until(lambda: f"{key}/tuner" in bench.panels)
+    until(bench, lambda: f"{key}/tuner" in bench.panels)
     bench.tab = "models"
-    until(lambda: "models" in bench.panels)
+    until(bench, lambda: "models" in bench.panels)
     assert f"{key}/reader" not in bench.panels, "there is nothing to read yet"
 
 
@@ -279,7 +337,7 @@ def test_a_job_is_shown_read_and_kept(
     assert bench.tab == "transcript"
     assert bench.job in nbasr.jobs()
     assert bench.job.wait(PATIENCE)
-    until(lambda: seen(bench)["job"]["state"] == "finished" and bench.transcript is not None)
+    until(bench, lambda: seen(bench)["job"]["state"] == "finished" and bench.transcript is not None)
     assert bench.transcript.complete
     assert bench.transcript is bench.reader.transcript
     assert bench.transcript.recording == short
@@ -292,11 +350,11 @@ def test_a_job_is_shown_read_and_kept(
     with pytest.raises(OptionError, match="not taken away"):
         bench.transcript = None
     assert bench.transcript.text == "corrected"
-    until(lambda: seen(bench)["edits"] >= 1)
+    until(bench, lambda: seen(bench)["edits"] >= 1)
 
     bench.timestamps = "segment"
     bench.transcribe().wait(PATIENCE)
-    until(lambda: bench.transcript is not None and not bench.transcript.words)
+    until(bench, lambda: bench.transcript is not None and not bench.transcript.words)
 
 
 def test_two_runs_at_once_of_one_recording_are_refused_and_stop_keeps_what_is_there(
@@ -308,10 +366,10 @@ def test_two_runs_at_once_of_one_recording_are_refused_and_stop_keeps_what_is_th
     job = bench.transcribe()
     refused = page.ask("transcribe", language="zh")
     assert "正在转写" in refused["error"]
-    until(lambda: job.partial.segments or job.is_done)
+    until(bench, lambda: job.partial.segments or job.is_done)
     page.data("stop")
     assert job.wait(PATIENCE)
-    until(lambda: seen(bench)["job"]["state"] == "stopped")
+    until(bench, lambda: seen(bench)["job"]["state"] == "stopped")
     assert bench.transcript.segments
     assert not bench.transcript.complete
     bench.reader.transcript = replace(bench.transcript, segments=bench.transcript.segments[:1])
@@ -332,7 +390,7 @@ def test_what_goes_wrong_in_a_job_is_told_and_the_text_before_stays(
 
     monkeypatch.setattr("nbasr.engines.whisper.WhisperEngine.recognize", broken)
     bench.transcribe().wait(PATIENCE)
-    until(lambda: seen(bench)["job"]["state"] == "failed")
+    until(bench, lambda: seen(bench)["job"]["state"] == "failed")
     told = seen(bench)["job"]
     assert "the card fell out" in told["error"]
     assert "broken" in told["trace"]
@@ -358,7 +416,7 @@ def test_other_recordings_can_be_looked_at_while_one_is_transcribed(
     assert bench.job is None
     assert bench.transcript is None
     assert job.wait(PATIENCE)
-    until(lambda: bench.desks[0]["lines"])
+    until(bench, lambda: bench.desks[0]["lines"])
     assert bench.transcript is None
     bench.recording = short
     assert bench.job is job
@@ -438,7 +496,7 @@ def test_what_a_job_has_heard_outlives_the_kernel_without_corrections_too(
     first = made(short, model="sphinx")
     job = first.transcribe()
     assert job.wait(PATIENCE)
-    until(lambda: first.reader.saved["state"] != "none")
+    until(first.reader, lambda: first.reader.saved["state"] != "none")
     heard = first.transcript.text
     assert heard
     first.close()

@@ -115,7 +115,7 @@ def find(name: str) -> Format:
     OptionError
         If there is none.
     """
-    key = name.lower().lstrip(".")
+    key = name.lower().lstrip(".") if isinstance(name, str) else ""
     known = _FORMATS.get(_ALIASES.get(key, key))
     if known is None:
         raise OptionError(

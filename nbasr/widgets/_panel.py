@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from html import escape
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 
 import anywidget
 import traitlets
 
 from nbasr import settings
-from nbasr.errors import NbasrError, OptionError
+from nbasr.errors import NbasrError, OptionError, did_you_mean
 from nbasr.widgets import _bundle
 from nbasr.widgets._texts import LANGUAGES, say
 
@@ -67,6 +67,16 @@ def answers(kind: str, *, aside: bool | str = False) -> Callable[[_Handler], _Ha
     return marked
 
 
+class Choice(traitlets.Enum):  # type: ignore[type-arg]
+    """A trait of a panel that is one of a few words; another one is refused in a sentence."""
+
+    def error(self, obj: Any, value: Any, *_: Any) -> NoReturn:  # noqa: ARG002
+        """Refuse a value."""
+        known = [str(one) for one in self.values or ()]
+        close = did_you_mean(value, known) if isinstance(value, str) else ""
+        raise OptionError(f"{self.name} is one of {', '.join(known)}, not {value!r}.{close}")
+
+
 class Panel(anywidget.AnyWidget):
     """A panel: a widget whose front end is ES modules of `nbasr.widgets.static`.
 
@@ -109,6 +119,7 @@ class Panel(anywidget.AnyWidget):
         self._threads: dict[str, ThreadPoolExecutor] = {}
         self._threads_lock = threading.Lock()
         self._asked_before: deque[str] = deque(maxlen=_REMEMBERED)
+        self._sending = threading.RLock()
         self._spoken = ""
         self._displayed = False
         self._renewal: threading.Timer | None = None
@@ -168,6 +179,11 @@ class Panel(anywidget.AnyWidget):
             super().set_state(accepted)
         except Exception as error:
             self.tell("problem", problem_of(error))
+
+    def send_state(self, key: str | Sequence[str] | None = None) -> None:
+        """Tell the browser the values of traits; from any thread, and never an older one last."""
+        with self._sending:
+            super().send_state(key)
 
     def tell(self, event: str, data: dict[str, Any], buffers: Sequence[Any] = ()) -> None:
         """Send the browser something that it did not ask for; from any thread."""

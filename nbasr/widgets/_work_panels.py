@@ -10,6 +10,7 @@ import traitlets
 from nbasr.errors import NbasrError, OptionError
 from nbasr.transcript import Transcript
 from nbasr.widgets import _drafts
+from nbasr.widgets._panel import Choice
 from nbasr.widgets._texts import say
 from nbasr.widgets._work_desk import Desk
 from nbasr.widgets._work_desks import WithDesks
@@ -33,7 +34,7 @@ class WithPanels(WithDesks):
     The browser finds them in ``panels``, by name: ``"upload"``, ``"models"``, ``"r1/tuner"``.
     """
 
-    tab = traitlets.Enum(TABS, "recording").tag(sync=True)
+    tab = Choice(TABS, "recording").tag(sync=True)
     panels: traitlets.Dict[str, str] = traitlets.Dict().tag(sync=True)
 
     def __init__(self, *given: Any, **traits: Any) -> None:

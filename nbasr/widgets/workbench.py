@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import traitlets
-
 from nbasr.audio._many import is_many
 from nbasr.audio.recording import Recording
 from nbasr.errors import OptionError
 from nbasr.transcript import Transcript
 from nbasr.widgets import _drafts, _forecast, _work_choices
-from nbasr.widgets._panel import answers
+from nbasr.widgets._panel import Choice, answers
 from nbasr.widgets._starting import model_name
 from nbasr.widgets._texts import say
 from nbasr.widgets._work_desk import Desk
@@ -111,8 +109,8 @@ class Workbench(WithPanels, entry="workbench"):
     ==============================  =============================================================
     """
 
-    precision = traitlets.Enum(_work_choices.PRECISIONS, "auto").tag(sync=True)
-    timestamps = traitlets.Enum(_work_choices.TIMES, "auto").tag(sync=True)
+    precision = Choice(_work_choices.PRECISIONS, "auto").tag(sync=True)
+    timestamps = Choice(_work_choices.TIMES, "auto").tag(sync=True)
 
     _still_of = ("recording", "plan", "transcript")
 
