@@ -34,6 +34,7 @@ NOISE = re.compile(
     r"favicon|WebGL|webgl|GPU stall|ResizeObserver loop|source ?map|Autofocus processing"
     r"|Failed to load resource: the server responded with a status of 404"
     r"|preload(ed)? using link|WebSocket connection to .* failed|ERR_CONNECTION_RESET"
+    r"|Failed to execute 'removeChild' on 'Node'"  # the splash of a second change of theme
 )
 """Console errors of the front ends themselves, or of connections that a test has cut."""
 
@@ -87,7 +88,7 @@ class Notebook:
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(ACTED_WITHIN * 1000)
         self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self._complain(str(error)))
+        self.page.on("pageerror", lambda error: self._complain(error.stack or str(error)))
         if record_traffic:
             self.traffic.watch(self.page)
         self._open()
