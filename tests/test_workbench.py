@@ -261,6 +261,23 @@ def test_panels_are_made_when_they_are_seen(
     assert f"{key}/reader" not in bench.panels, "there is nothing to read yet"
 
 
+def test_the_playhead_goes_along_from_panel_to_panel(
+    made: Callable[..., Workbench], meeting: Recording, short: Recording
+) -> None:
+    bench = made(meeting)
+    bench.waveform.playhead = 12.5
+    assert bench.tuner.playhead == 12.5, "a panel begins where the others stand"
+    bench.transcript = text("one", "two")
+    bench.reader.playhead = 3.0
+    assert (bench.waveform.playhead, bench.tuner.playhead) == (3.0, 3.0)
+    bench.transcript = text("one", "three")
+    assert bench.reader.playhead == 3.0, "another reader"
+    bench.recording = short
+    assert bench.waveform.playhead == 0.0, "of each recording"
+    bench.recording = meeting
+    assert bench.waveform.playhead == 3.0
+
+
 def test_only_the_last_few_recordings_keep_their_panels_and_all_keep_their_work(
     made: Callable[..., Workbench], meeting: Recording
 ) -> None:

@@ -56,6 +56,7 @@ class Desk:
         self.plan: ChunkPlan = first_state(recording, None, model).plan
         self._begun = self.plan  # as it is while nobody has touched it
         self._regions: tuple[Region, ...] = ()
+        self._playhead = 0.0
         self.job: Job | None = None
         self.machine: Transcript | None = None
         self.transcript: Transcript | None = None
@@ -86,6 +87,7 @@ class Desk:
                     height=WAVEFORM_HEIGHT,
                     language=self.language,
                 )
+                self._keep_playhead(self.waveform)
             return self.waveform
 
     def need_tuner(self, model: str) -> ChunkTuner:
@@ -100,6 +102,7 @@ class Desk:
                     height=TUNER_HEIGHT,
                     language=self.language,
                 )
+                self._keep_playhead(self.tuner)
                 self.plan = self.tuner.plan
                 if untouched:
                     self._begun = self.plan
@@ -118,6 +121,7 @@ class Desk:
                 self.reader = TranscriptPanel(
                     text, self.recording, height=READER_HEIGHT, language=self.language
                 )
+                self._keep_playhead(self.reader)
                 if self.job is not None and self.is_busy:
                     self.reader.follow(self.job)
             return self.reader
@@ -159,3 +163,14 @@ class Desk:
             self.waveform = self.tuner = self.reader = None
         for panel in panels:
             panel.close()
+
+    def _keep_playhead(self, panel: WaveformPanel) -> None:
+        """Have a new panel stand where the others do, and all of them from now on."""
+        panel.playhead = self._playhead
+        panel.observe(self._moved, "playhead")
+
+    def _moved(self, change: Any) -> None:
+        """Take the playhead of a panel along to the others."""
+        self._playhead = change["new"]
+        for panel in self.panels.values():
+            panel.playhead = change["new"]

@@ -319,10 +319,34 @@ def test_tabs_go_by_key_from_wherever_the_focus_is(shown: Notebook, bench: Locat
     expect(bench.get_by_role("tab", name="Cuts")).to_have_attribute("aria-selected", "true")
 
 
+def test_where_one_stops_in_a_step_the_next_one_begins(shown: Notebook, bench: Locator) -> None:
+    bench.locator(".nb-lines-scroll").focus()
+    shown.page.keyboard.press("Control+Home")
+    for name, panel, share in (("Recording", "wave", 0.8), ("Cuts", "tuner", 0.3)):
+        tab(bench, name)
+        stage = bench.locator(f".nbasr-{panel} .nb-stage")
+        box = stage.bounding_box()
+        assert box is not None
+        stage.click(position={"x": share * box["width"], "y": 50})
+        at = stage.evaluate("(stage) => stage.nbView.playhead")
+        assert at > 20
+        shown.wait_value("bench.reader.playhead", pytest.approx(at))
+        tab(bench, "Transcript")
+        current = bench.locator(".nb-line.nb-current")
+        expect(current).to_be_in_viewport()
+        index = int(current.get_attribute("aria-rowindex") or 0) - 1
+        start, stop = shown.evaluate(
+            f"(lambda one: (one.start, one.stop))(bench.transcript.segments[{index}])"
+        )
+        assert start - 1.5 <= at <= stop + 1.5
+        stood = bench.locator(".nbasr-transcript .nb-stage")
+        assert stood.evaluate("(stage) => stage.nbView.playhead") == pytest.approx(at)
+
+
 def test_panels_are_drawn_once_and_kept(shown: Notebook, bench: Locator) -> None:
     bench.locator(".nbasr-transcript").evaluate("(one) => { one.kept = true; }")
     tab(bench, "Recording")
-    shown.page.wait_for_timeout(0)
+    shown.comm_messages()  # all up to now
     shown.traffic.reset()
     tab(bench, "Transcript")
     assert bench.locator(".nbasr-transcript").evaluate("(one) => one.kept")

@@ -40,6 +40,8 @@ export function createLineWindow(frame, store) {
   let font = { width: 600, letter: 6.5, wide: 13, line: LINE, rest: REST };
   let drift = 0; // px by which rows are lower than their heights say
   let height = 0; // of what is seen
+  let hidden = true; // nothing can be measured then
+  let wanted = null; // what was to be brought into sight meanwhile
   let width = 0;
   let sized = -1; // px that the scrollbar stands for
   let position = 0; // of the scrollbar: to ask for it with new rows about costs a layout
@@ -60,7 +62,7 @@ export function createLineWindow(frame, store) {
     const from = heights.at(top());
     const before = heights.offset(from);
     let changed = false;
-    for (const row of some) changed = heights.set(row.index, heightOf(row)) || changed;
+    for (const row of some) changed = heights.set(row.index, heightOf(row) || heights.height(row.index)) || changed;
     if (changed) drift += before - heights.offset(from);
     return changed;
   }
@@ -81,7 +83,7 @@ export function createLineWindow(frame, store) {
 
   /** Have the rows that are in sight; `fast`: somebody scrolls. */
   function render(fast = false) {
-    if (!height) return;
+    if (hidden) return;
     const plain = fast && isHurried();
     const spare = plain ? 1 : SPARE; // the rest once nobody scrolls
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -124,6 +126,24 @@ export function createLineWindow(frame, store) {
     scroller.scrollTop = position;
   }
 
+  /** Bring a line into sight: as little as is needed, or to the middle, or to a third from the top. */
+  function reveal(index, { block = "nearest" } = {}) {
+    wanted = hidden ? [index, { block }] : null;
+    if (hidden || index < 0 || index >= store.count) return;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [upper, lower] = [heights.offset(index), heights.offset(index + 1)];
+      let to = top();
+      if (block === "center") to = (upper + lower - height) / 2;
+      else if (block === "third") to = upper - height / 3;
+      else if (upper < to || lower - upper > height) to = upper;
+      else if (lower > to + height) to = lower - height;
+      to = Math.min(Math.max(to, 0), Math.max(heights.total - height, 0));
+      if (Math.abs(to - top()) < 0.5) return;
+      scrollTo(to, block === "nearest"); // who goes to a place wants its words at once
+      settleSoon();
+    }
+  }
+
   /** Have scrollbar and rows agree again, soon. */
   function settleSoon() {
     clearTimeout(idle);
@@ -136,7 +156,7 @@ export function createLineWindow(frame, store) {
   }
 
   scroller.addEventListener("scroll", () => {
-    if (!height) return;
+    if (hidden) return;
     const before = position;
     position = scroller.scrollTop;
     if (Math.abs(position - before) < 1 && !drift) return; // our own
@@ -168,24 +188,31 @@ export function createLineWindow(frame, store) {
   }
 
   function fit() {
-    if (!scroller.clientHeight) return; // hidden: shown again as it was
-    const before = { width, height };
+    const was = { hidden, width };
+    hidden = !scroller.clientHeight;
+    if (hidden) return; // shown again as it is left
     width = scroller.clientWidth;
     height = scroller.clientHeight;
-    if (!before.height && position) scroller.scrollTop = position;
-    if (width === before.width) return void render();
+    adapt(was.width);
+    if (was.hidden && position) scroller.scrollTop = position;
+    if (wanted) reveal(...wanted);
+  }
+
+  /** Have the rows for the size of what is seen. */
+  function adapt(before) {
+    if (width === before) return render();
     const from = heights.count ? heights.at(top()) : 0;
     const into = heights.count ? top() - heights.offset(from) : 0;
-    if (!before.width) render();
+    if (!before) render();
     learnFont();
     heights.splice(0, heights.count, Array.from({ length: store.count }, (_, index) => guess(index)));
     for (const row of rows.all()) heights.set(row.index, row.element.getBoundingClientRect().height);
-    scrollTo(heights.count ? heights.offset(from) + into : 0);
+    return scrollTo(heights.count ? heights.offset(from) + into : 0);
   }
 
   function resized(entries) {
     if (entries.some(({ target }) => target === scroller)) fit();
-    if (!height) return;
+    if (hidden) return;
     const sizes = new Map();
     for (const { target, borderBoxSize } of entries) {
       const row = rows.known(target);
@@ -215,7 +242,7 @@ export function createLineWindow(frame, store) {
     },
     /** Bring a part of a line into sight where the line is higher than the list. */
     revealPart(index, element) {
-      if (!height || heights.height(index) <= height) return;
+      if (hidden || heights.height(index) <= height) return;
       const [seen, part] = [scroller, element].map((one) => one.getBoundingClientRect());
       if (part.top >= seen.top && part.bottom <= seen.bottom) return;
       scrollTo(top() + part.top - seen.top - LINE);
@@ -224,22 +251,7 @@ export function createLineWindow(frame, store) {
     atEnd: () => top() + height >= heights.total - LINE,
     /** The line a screen further on, or back. */
     page: (index, by) => Math.max(heights.at(heights.offset(index) + by * (height - LINE)), 0),
-    /** Bring a line into sight: as little as is needed, or to the middle, or to a third from the top. */
-    reveal(index, { block = "nearest" } = {}) {
-      if (!height || index < 0 || index >= store.count) return;
-      for (let round = 0; round < ROUNDS; round += 1) {
-        const [upper, lower] = [heights.offset(index), heights.offset(index + 1)];
-        let to = top();
-        if (block === "center") to = (upper + lower - height) / 2;
-        else if (block === "third") to = upper - height / 3;
-        else if (upper < to || lower - upper > height) to = upper;
-        else if (lower > to + height) to = lower - height;
-        to = Math.min(Math.max(to, 0), Math.max(heights.total - height, 0));
-        if (Math.abs(to - top()) < 0.5) return;
-        scrollTo(to, block === "nearest"); // who goes to a place wants its words at once
-        settleSoon();
-      }
-    },
+    reveal,
     /** Take over that lines came or went; what is read stays where it is. */
     change(what) {
       const { first, removed, added } = what;
