@@ -133,7 +133,7 @@ export function createEditing(frame, context, given) {
     return true;
   }
 
-  view.addHelp([
+  view.addHelp(t("edit.tools"), [
     ["E F2", t("edit.write")], ["Enter", t("edit.key_enter")], ["Esc", t("edit.key_escape")],
     ["Ctrl Enter", t("edit.key_split")], ["M", t("edit.key_merge")], ["Delete", t("edit.delete")],
     ["I", t("edit.insert")], ["[ ]", t("edit.key_times")], ["N", t("edit.key_doubt")], ["K", t("edit.looks_right")],

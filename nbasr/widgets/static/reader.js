@@ -85,7 +85,7 @@ export function createReader(frame, store, { view, player, transport }) {
   });
 
   view.addKeys(lines.keys);
-  view.addHelp([
+  view.addHelp(t("read.reading"), [
     ["↑ ↓", t("read.key_lines")], ["Shift ↑ ↓", t("read.key_several")], ["PgUp PgDn", t("read.key_page")],
     ["Ctrl Home End", t("read.key_ends")], ["← →", t("read.key_words")], ["Enter", t("read.key_play")],
     [t("read.key_click"), t("read.key_hear")],

@@ -215,7 +215,7 @@ export function createRegions(frame, { model }, view, player) {
     if (region) return t("wave.region_now", { name: named(region), start: clockText(region.start), stop: clockText(region.stop) });
     return regions.length ? t("wave.region_count", { number: regions.length }) : "";
   });
-  view.addHelp([
+  view.addHelp(t("wave.regions"), [
     ["R", t("wave.mark")], ["[ ]", t("wave.key_regions")], ["Delete", t("wave.key_delete")], ["Ctrl Z", t("wave.key_undo")],
   ]);
 

@@ -179,7 +179,7 @@ export function createSpectrogram(frame, sound, view, { height = 96 } = {}) {
 
   signal.addEventListener("abort", () => clearTimeout(settling));
   view.addDescription(() => (strip.visible ? t("mel.described") : ""));
-  view.addHelp?.([["S", t("mel.show")]]);
+  view.addHelp?.(t("wave.view"), [["S", t("mel.show")]]);
 
   return {
     get visible() {

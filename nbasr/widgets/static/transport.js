@@ -266,7 +266,7 @@ export function createTransport(frame, sound, player, view) {
     if (!event.repeat || event.key === "<" || event.key === ">") action();
     return true;
   }
-  view.addHelp?.([
+  view.addHelp?.(t("play.controls"), [
     ["Space", t("play.play_pause")],
     ["Enter", t("play.selection")],
     ["L", t("play.loop")],

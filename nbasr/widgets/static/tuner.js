@@ -194,12 +194,12 @@ async function show(frame, context) {
   view.stage.addEventListener("dblclick", (event) => {
     if (cuts.doubleClicked(event)) event.stopImmediatePropagation();
   }, { signal, capture: true });
-  view.addHelp([
+  view.addHelp(t("tuner.cuts"), [
     ["[ ]", t("tuner.help_cuts")], ["{ }", t("tuner.help_bad")], ["P", t("tuner.play_here")],
     ["C", t("tuner.add_cut")], ["Delete", t("tuner.remove_cut")],
-    ["K", t("tuner.lock_cut")], ["H", t("tuner.hear_cut_hint")], ["Alt+← →", t("tuner.move_cut")],
-    ["Ctrl+Z", t("tuner.undo")], ["Ctrl+Y", t("tuner.redo")],
-    ["T", t("tuner.transcribe_this")], ["Shift+T", t("tuner.transcribe_selection")],
+    ["K", t("tuner.lock_cut")], ["H", t("tuner.hear_cut_hint")], ["Alt ← →", t("tuner.move_cut")],
+    ["Ctrl Z", t("tuner.undo")], ["Ctrl Y", t("tuner.redo")],
+    ["T", t("tuner.transcribe_this")], ["Shift T", t("tuner.transcribe_selection")],
     [t("tuner.key_drag"), t("tuner.help_drag")], [t("tuner.key_drag"), t("tuner.levels_hint")],
     [t("tuner.key_double"), t("tuner.help_double")],
   ]);

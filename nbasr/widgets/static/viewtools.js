@@ -30,12 +30,13 @@ export function createViewTools(frame, view, ...more) {
     list.hidden = !is;
     help.setAttribute("aria-expanded", String(is));
     if (!is) return;
-    list.replaceChildren(h("dl", {}, view.help().map(([keys, text]) =>
-      h("div", {}, h("dt", {}, keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, text)))));
+    list.replaceChildren(...view.help().map(([title, rows]) => h("section", {}, h("h4", {}, title), h("dl", {}, rows.map(row)))));
   }
 
+  const row = ([keys, text]) => h("div", {}, h("dt", {}, keys.split(" ").map((key) => h("kbd", {}, key))), h("dd", {}, text));
+
   list.addEventListener("keydown", (event) => event.key === "Escape" && toggle(false));
-  view.addHelp([
+  view.addHelp(t("wave.view"), [
     ["D", t("wave.decibel_hint")], ["?", t("wave.keys")],
     [t("wave.key_wheel"), t("wave.help_wheel")], [`Ctrl ${t("wave.key_wheel")}`, t("wave.help_zoom")],
   ]);

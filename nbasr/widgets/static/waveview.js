@@ -44,11 +44,11 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
   const keys = [];
   const descriptions = [];
   const snaps = [];
-  const help = [
+  const help = new Map([[t("wave.view"), [
     ["← →", t("wave.key_move")], ["Shift ← →", t("wave.key_extend")], ["Ctrl ← →", t("wave.key_screen")],
     ["Home End", t("wave.key_ends")], ["+ −", t("wave.key_zoom")], ["0", t("wave.key_fit")],
     ["Z", t("wave.key_zoom_selection")], ["Esc", t("wave.key_clear")], ["Alt", t("wave.key_alt")],
-  ];
+  ]]]);
   let visible = { start: 0, stop: duration };
   let selection = null;
   let playhead = 0;
@@ -174,8 +174,10 @@ export function createWaveView(frame, sound, { samples = null, height: waveHeigh
     /** Be asked for keys while the wave has the focus, the last added first; true: handled. */
     addKeys: (handler) => keys.unshift(handler),
     /** Add rows to the list of keys: [keys, what they do]. */
-    addHelp: (rows) => help.push(...rows),
-    help: () => help,
+    /** Add rows [keys, what they do] to the list of keys, under a title. */
+    addHelp: (title, rows) => help.set(title, [...help.get(title) ?? [], ...rows]),
+    /** The list of keys: titles with their rows, the last added first, as they are the panel's own. */
+    help: () => [...help].reverse(),
     /** Add a sentence to what is said of the view. */
     addDescription(describer) {
       descriptions.push(describer);
