@@ -18,7 +18,7 @@ from nbasr._commands.completion import complete
 from nbasr._commands.sources import Source, named
 from nbasr._commands.words import Word, check_closed, split, whole
 from nbasr.errors import AudioError, NbasrError, OptionError
-from nbasr.settings import declared
+from nbasr.options import declared
 
 
 def texts(line: str, names: dict[str, Any] | None = None) -> list[Any]:

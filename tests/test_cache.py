@@ -20,6 +20,7 @@ from soundfiles import encode, encoded, speechlike, tone
 from nbasr import Recording, settings
 from nbasr.audio import cache, decode
 from nbasr.errors import AudioError
+from nbasr.options import Options
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_large_file_known_by_its_content_stops_decoding(
 
 
 @pytest.fixture
-def limits() -> Iterator[settings.Options]:
+def limits() -> Iterator[Options]:
     """Return the options, to set ``cache_gb``; it is put back."""
     options = settings.current()
     before = options.cache_gb
@@ -119,7 +120,7 @@ def opened_and_let_go(hertz: int) -> str:
     return Recording.open((tone(2.0, 16000, hertz), 16000)).fingerprint
 
 
-def test_what_was_not_used_for_longest_goes_first(folder: Path, limits: settings.Options) -> None:
+def test_what_was_not_used_for_longest_goes_first(folder: Path, limits: Options) -> None:
     limits.cache_gb = 220e3 / 1e9  # room for three
     opened = []
     for number in range(3):
@@ -134,9 +135,7 @@ def test_what_was_not_used_for_longest_goes_first(folder: Path, limits: settings
     assert len(last.read()) == 32000
 
 
-def test_what_is_still_in_use_stays_however_small_the_cache(
-    folder: Path, limits: settings.Options
-) -> None:
+def test_what_is_still_in_use_stays_however_small_the_cache(folder: Path, limits: Options) -> None:
     limits.cache_gb = 0.0
     opened = [Recording.open((tone(2.0, 16000, hertz), 16000)) for hertz in (300, 400)]
     opened[0] = pickle.loads(pickle.dumps(opened[0]))  # holds it as well
@@ -147,7 +146,7 @@ def test_what_is_still_in_use_stays_however_small_the_cache(
     assert entries(folder) == [last]
 
 
-def test_a_damaged_entry_goes_first(folder: Path, limits: settings.Options) -> None:
+def test_a_damaged_entry_goes_first(folder: Path, limits: Options) -> None:
     limits.cache_gb = 150e3 / 1e9  # room for two
     damaged, whole = opened_and_let_go(300), opened_and_let_go(400)
     (folder / damaged / "about.json").unlink()
@@ -157,7 +156,7 @@ def test_a_damaged_entry_goes_first(folder: Path, limits: settings.Options) -> N
 
 
 def test_an_entry_that_the_system_keeps_stays_whole(
-    folder: Path, limits: settings.Options, monkeypatch: pytest.MonkeyPatch
+    folder: Path, limits: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits.cache_gb = 150e3 / 1e9  # room for two
     opened = [opened_and_let_go(hertz) for hertz in (300, 400)]
@@ -286,7 +285,7 @@ def test_an_interrupt_leaves_nothing_behind(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_notes_of_files_go_with_their_entries(
-    folder: Path, tmp_path: Path, limits: settings.Options
+    folder: Path, tmp_path: Path, limits: Options
 ) -> None:
     Recording.open(age(encode(tmp_path / "x.flac", "flac")))
     assert len(list((tmp_path / "cache" / "seen").iterdir())) == 1

@@ -11,7 +11,7 @@ import nbasr
 PACKAGE = Path(nbasr.__file__).parent
 
 FLOORS = (
-    ("errors", "settings", "_figures", "_files", "_units", "store"),
+    ("errors", "options", "settings", "_figures", "_files", "_units", "store"),
     ("audio", "memory", "text"),
     ("chunking", "engines", "transcript"),
     ("models",),

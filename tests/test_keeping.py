@@ -21,6 +21,7 @@ from nbasr.memory import _host
 from nbasr.memory import budget as ledger
 from nbasr.models import ModelManager, _room, estimating
 from nbasr.models.keeping import FOREVER, Alarm, minutes, shown
+from nbasr.options import Options
 
 WAIT = 30.0
 """Seconds after which a thread that should have ended counts as stuck."""
@@ -558,7 +559,7 @@ def test_another_quantisation_is_another_model(models, tiny):
 
 def test_a_quantised_resident_model_is_taken_by_a_transcription_that_says_nothing(models, tiny):
     model = models.load(tiny, device="cpu", quantization="nf4")
-    options = dataclasses.replace(settings.Options(), device="cpu")
+    options = dataclasses.replace(Options(), device="cpu")
     assert models.choose(options) == model.spec
     assert models.choose(dataclasses.replace(options, model=tiny)) == model.spec
     other = models.choose(dataclasses.replace(options, quantization="none"))

@@ -20,6 +20,7 @@ from nbasr import settings
 from nbasr._commands.notices import short_warnings
 from nbasr.errors import AudioError, ModelError, NbasrError, OptionError, OutOfMemoryError
 from nbasr.memory import _host, _nvidia
+from nbasr.options import declared
 from nbasr.transcript import Transcript
 
 SENTENCE = (3.0, 6.0)
@@ -316,7 +317,7 @@ def test_a_file_object_is_one_source_though_it_gives_lines(
 
 def test_settings_are_what_config_says(shell: InteractiveShell, wav: Path) -> None:
     _, listed = run(shell, "%config NbAsr")
-    assert all(f"NbAsr.{name}=" in listed for name in settings.declared())
+    assert all(f"NbAsr.{name}=" in listed for name in declared())
     run(shell, "%config NbAsr.chunking = 'fixed'")
     value, _ = run(shell, f'%transcribe "{wav}" --model sphinx --plan')
     assert "Fixed(" in repr(value)

@@ -22,6 +22,7 @@ from nbasr.engines import Request
 from nbasr.engines.quantization import Quantization
 from nbasr.errors import ModelError, ModelWarning, OptionError
 from nbasr.models import ModelManager, _residents, catalog, choosing, manager
+from nbasr.options import Options
 
 SILENCE = Request(np.zeros(1600, np.float32))
 
@@ -60,8 +61,8 @@ def cached(assets):
         shutil.rmtree(home)
 
 
-def options(**given) -> settings.Options:
-    return dataclasses.replace(settings.Options(device="cpu"), **given)
+def options(**given) -> Options:
+    return dataclasses.replace(Options(device="cpu"), **given)
 
 
 def test_a_model_is_loaded_once(models, tiny):

@@ -12,8 +12,9 @@ import pytest
 
 import nbasr
 import nbasr.errors
-from nbasr import chunking, settings
+from nbasr import chunking
 from nbasr.errors import AudioError, ModelWarning, OptionError
+from nbasr.options import declared
 from nbasr.pipeline.transcribe import is_many
 
 
@@ -285,7 +286,7 @@ def test_the_keywords_of_transcribe_are_the_declared_options():
     import inspect
 
     keywords = set(inspect.signature(nbasr.transcribe).parameters) - {"source", "progress"}
-    assert keywords == set(settings.declared())
+    assert keywords == set(declared())
 
 
 def test_interrupting_a_real_kernel_keeps_the_finished_chunks(assets):

@@ -13,7 +13,7 @@ import traitlets
 
 from nbasr import settings
 from nbasr.errors import OptionError
-from nbasr.settings import Limits, Options, declared
+from nbasr.options import Limits, Options, declared
 
 
 @pytest.fixture

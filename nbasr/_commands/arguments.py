@@ -11,6 +11,7 @@ from typing import Any
 from nbasr import settings
 from nbasr._commands.words import Word
 from nbasr.errors import OptionError, did_you_mean
+from nbasr.options import Declared, declared
 
 WIDTH = 88
 
@@ -201,24 +202,22 @@ class Command:
 
 def transcription_arguments() -> tuple[Argument, ...]:
     """Return the options of `nbasr.transcribe` as options of a command."""
-    return tuple(_argument(option) for option in settings.declared().values())
+    return tuple(_argument(option) for option in declared().values())
 
 
 def changed() -> dict[str, Any]:
     """Return the options that are set to something else than their default in this session."""
     current = settings.current()
-    values = {name: getattr(current, name) for name in settings.declared()}
+    values = {name: getattr(current, name) for name in declared()}
     return {
-        name: values[name]
-        for name, option in settings.declared().items()
-        if values[name] != option.default
+        name: values[name] for name, option in declared().items() if values[name] != option.default
     }
 
 
 _KINDS = {"model": "model", "aligner": "model", "language": "language"}
 
 
-def _argument(option: settings.Declared) -> Argument:
+def _argument(option: Declared) -> Argument:
     default = "auto" if option.default is None and option.name == "language" else option.default
     return Argument(
         option.name,

@@ -24,6 +24,7 @@ from nbasr._commands.transcribing import PLAN
 from nbasr._commands.words import Word
 from nbasr.audio._words import count
 from nbasr.errors import AudioWarning, ModelError, ModelWarning, NbasrError, OptionError
+from nbasr.options import declared
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
@@ -92,7 +93,7 @@ def run(typed: Sequence[str]) -> int:
 
 def _all(parsed: Parsed) -> int:
     """Do one recording after the other and return the exit code."""
-    options = {name: parsed.values[name] for name in settings.declared() if name in parsed.values}
+    options = {name: parsed.values[name] for name in declared() if name in parsed.values}
     resolved = settings.current().resolve(**options)
     tally = _Tally()
     found = _find(parsed.others, tally)

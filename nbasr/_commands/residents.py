@@ -10,6 +10,7 @@ from nbasr._commands.arguments import Argument, Command, Parsed, transcription_a
 from nbasr._commands.table import SHORT, Table
 from nbasr._units import size
 from nbasr.errors import OptionError
+from nbasr.options import Limits, declared
 
 FORMATS = ("dtype", "quantization", "device", "offload")
 """Options of a transcription that say how a model is loaded."""
@@ -22,7 +23,7 @@ def commands() -> tuple[Command, ...]:
     """Return what these sub-commands take."""
     every = {argument.name: argument for argument in transcription_arguments()}
     formats = tuple(every[name] for name in FORMATS)
-    alive = settings.declared(settings.Limits)["keep_alive"]
+    alive = declared(Limits)["keep_alive"]
     keep = Argument(
         "keep_alive",
         f"{alive.about}; also as 30s, 5m, 1h",

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbasr import settings
 from nbasr._commands import saving, sources
 from nbasr._commands.arguments import WIDTH, Argument, Command, changed, transcription_arguments
 from nbasr._commands.words import Word, check_closed, split, whole
 from nbasr.errors import NbasrError, OptionError
+from nbasr.options import declared
 
 if TYPE_CHECKING:
     from nbasr.transcript import Transcript
@@ -138,7 +138,7 @@ def run(line: str, cell: str | None, names: Mapping[str, Any]) -> Outcome:
             "There is nothing to transcribe: name a file, a URL or {a variable}, as in "
             "%transcribe meeting.wav; %transcribe --help tells all."
         )
-    options = {name: parsed.values[name] for name in settings.declared() if name in parsed.values}
+    options = {name: parsed.values[name] for name in declared() if name in parsed.values}
     places = _places(named, parsed.values)
     if parsed.values.get("plan"):
         from nbasr.pipeline.transcribe import plan

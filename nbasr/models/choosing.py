@@ -19,7 +19,7 @@ from nbasr.models import catalog, estimating
 
 if TYPE_CHECKING:
     from nbasr.models._residents import Slot
-    from nbasr.settings import Options
+    from nbasr.options import Options
 
 ALIGNER = "aligner"
 """The engine that finds the times of words in a known text; it recognises nothing."""

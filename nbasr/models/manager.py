@@ -22,7 +22,7 @@ from nbasr.models.model import Model
 if TYPE_CHECKING:
     from nbasr.engines.quantization import Quantization
     from nbasr.memory.release import ReleaseReport
-    from nbasr.settings import Options
+    from nbasr.options import Options
 
 __all__ = ["Model", "ModelManager", "choose", "choose_aligner", "engine_for", "load", "resident"]
 __all__ += ["fits_without_work", "times_freed", "unload", "unload_all", "using", "wait_for_room"]

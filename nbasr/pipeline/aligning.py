@@ -18,7 +18,7 @@ from nbasr.transcript.transcript import Transcript
 if TYPE_CHECKING:
     from nbasr.engines.aligner import Aligner
     from nbasr.engines.base import EngineSpec
-    from nbasr.settings import Options
+    from nbasr.options import Options
 
 
 def align(

@@ -12,7 +12,7 @@ from nbasr.models import manager
 
 if TYPE_CHECKING:
     from nbasr.engines.base import EngineSpec
-    from nbasr.settings import Options
+    from nbasr.options import Options
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbasr.audio.recording import Recording
     from nbasr.engines.base import EngineSpec
     from nbasr.memory.estimate import MemoryEstimate
-    from nbasr.settings import Options
+    from nbasr.options import Options
 
 
 CUTTING = (

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nbasr import settings
 from nbasr.chunking import Chunk, Strategy
 from nbasr.errors import OptionError
+from nbasr.options import declared
 from nbasr.pipeline.work import CUTTING
 from nbasr.widgets._texts import say
 
@@ -137,12 +138,12 @@ def _magic(
 
 def _option(name: str, value: float | None, default: float | None) -> list[str]:
     """Return an option if it says something else than the session does where it is left out."""
-    declared = settings.declared()[name]
+    option = declared()[name]
     said = getattr(settings.current(), name)
-    if value == default and said == declared.default:
+    if value == default and said == option.default:
         return []
-    unset = "0" if declared.default is not None else "auto"
-    return [f"{declared.flag} {unset if value is None else _setting(value)}"]
+    unset = "0" if option.default is not None else "auto"
+    return [f"{option.flag} {unset if value is None else _setting(value)}"]
 
 
 def _default(strategy: Strategy, name: str) -> Any:

@@ -2,13 +2,20 @@
 
 import { RATE } from "./pyramid.js";
 
-const RESTS_MS = 150; // while lines are run through, the wave turns its page once the keys rest
+const RESTS_MS = 150; // while lines are run through, playhead and wave go along once the keys rest
+const RUNS = ["ArrowDown", "ArrowUp", "PageDown", "PageUp"];
 
-/** Return a handler of keys, for the list and for the wave above it. */
+/**
+ * @returns {{keys: (event: KeyboardEvent) => boolean, settle: (key?: string) => void}} `keys`: handles
+ *   them, for the list and for the wave above it; `settle`: the playhead arrives where it is to go,
+ *   unless the key only runs on
+ */
 export function lineKeys(frame, store, lines, { view, player, choice, list }) {
-  let turning = 0;
+  let resting = 0;
   let visited = -RESTS_MS; // when
-  frame.signal.addEventListener("abort", () => clearTimeout(turning));
+  let going = null; // where the playhead is still to go
+  frame.root.addEventListener("pointerdown", () => settle(), { signal: frame.signal, capture: true });
+  frame.signal.addEventListener("abort", () => clearTimeout(resting));
 
   /** Go to a line; the playhead goes along, and the sound if there is any. */
   function go(index, extend) {
@@ -23,11 +30,21 @@ export function lineKeys(frame, store, lines, { view, player, choice, list }) {
   }
 
   function visit(time) {
-    view.seek(time);
-    clearTimeout(turning);
-    if (performance.now() - visited > RESTS_MS) view.reveal(time);
-    else turning = setTimeout(() => view.reveal(view.playhead), RESTS_MS);
+    const hurried = performance.now() - visited < RESTS_MS;
     visited = performance.now();
+    going = time;
+    clearTimeout(resting);
+    if (hurried) resting = setTimeout(settle, RESTS_MS);
+    else settle();
+  }
+
+  function settle(key = "") {
+    if (going === null || RUNS.includes(key)) return;
+    const to = going;
+    going = null;
+    clearTimeout(resting);
+    view.seek(to);
+    view.reveal(to);
   }
 
   /** Go to the next or previous word. */
@@ -49,7 +66,7 @@ export function lineKeys(frame, store, lines, { view, player, choice, list }) {
     visit(segment.words ? segment.words.start(k) : segment.start);
   }
 
-  return (event) => {
+  function keys(event) {
     const { key, shiftKey, altKey } = event;
     const far = event.ctrlKey || event.metaKey;
     const inList = lines.scroller.contains(event.target);
@@ -69,7 +86,9 @@ export function lineKeys(frame, store, lines, { view, player, choice, list }) {
     if (key === "ArrowRight") return word(1), true;
     if (key === "Enter" && at >= 0) return lines.play(at), true;
     return false;
-  };
+  }
+
+  return { keys, settle };
 }
 
 /** Let clicks choose lines and play words. */

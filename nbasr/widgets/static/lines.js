@@ -112,7 +112,10 @@ export function createLines(frame, store, { view, player }) {
   };
   if (store.count) list.change({ first: 0, removed: 0, added: store.count }); // it was faster than the sound
   const own = lineKeys(frame, store, lines, { view, player, choice, list });
-  lines.keys = (event) => more.some((handler) => handler(event)) || own(event);
+  lines.keys = (event) => {
+    own.settle(event.key); // whatever the key does, it does there
+    return more.some((handler) => handler(event)) || own.keys(event);
+  };
   lineMouse(frame, store, lines, { view, choice, list });
   return lines;
 }
