@@ -114,7 +114,7 @@ def test_what_happens_in_cells_is_seen_and_how_long_it_stays_can_be_chosen(share
     row.get_by_role("button", name="Pin sphinx").click()
     expect(row.get_by_role("button", name="Pin sphinx")).to_have_attribute("aria-pressed", "true")
     expect(row).to_contain_text("pinned")
-    assert shared.evaluate("model.is_pinned")
+    shared.wait_value("model.is_pinned", True)
 
 
 def test_a_budget_makes_models_too_big_and_says_what_would_fit(shared, panel):

@@ -395,7 +395,7 @@ def test_the_microphone_is_recorded_while_it_goes_straight_to_disk(
     assert notebook.axe(panel) == []
     notebook.screenshot("upload-microphone", panel)
     on_disk = "sum(f.stat().st_size for f in panel.folder.glob('.nbasr-*.part'))"
-    assert notebook.evaluate(on_disk) > 5000, "before it was stopped"
+    notebook.wait_value(f"{on_disk} > 5000", True)  # before it is stopped
     notebook.page.keyboard.press("Enter")
     ready(panel, 1)
     duration = notebook.evaluate("panel.recordings[0].duration")
@@ -413,7 +413,7 @@ def test_a_recording_that_is_discarded_leaves_nothing(opened: Opened) -> None:
     expect(panel.get_by_role("button", name="Record")).to_be_focused()
     expect(panel.get_by_role("listitem")).to_have_count(0)
     left = "[f.name for f in panel.folder.iterdir()] if panel.folder.exists() else []"
-    assert notebook.evaluate(left) == []
+    notebook.wait_value(left, [])
 
 
 def test_a_row_is_heard_and_stopped(opened: Opened, sounds: Path) -> None:
