@@ -178,23 +178,23 @@ def zoom(at: Screen, rounds: int, files: dict[int, Path]) -> None:
 
 
 def slider(at: Screen, rounds: int, files: dict[int, Path]) -> None:
-    """Print how long it takes from a step of the threshold's slider to what is seen of it."""
-    cells = (
-        "nbasr.ChunkTuner(recording)",
-        "tuned(recording, 'trace')",
-        "tuned(recording, 'shapes')",
-    )
+    """Print how long it takes from a step of the threshold's slider to what is seen of it.
+
+    Panel and figures have pages of their own: a figure in sight costs each frame of what is beside.
+    """
+    setup = SETUP.format(path=str(files[1]))
     shades: list[dict[str, list[float]]] = []
     waits: dict[str, list[float]] = {"plan": [], "trace": [], "shapes": []}
-    with at.notebook(SETUP.format(path=str(files[1])), *cells) as page:
+    with at.notebook(setup, "nbasr.ChunkTuner(recording)") as page:
         page.show(1, "tuner")
-        page.show(2, "figure")
-        page.show(3, "figure")
         for _ in range(rounds):
             shades.append(page.meter("shading", 1, SLIDER_STEPS))
             waits["plan"] += page.meter("planning", 1, SLIDER_STEPS)["whole"]
-            waits["trace"] += page.meter("figureSlider", 2, SLIDER_STEPS)["whole"]
-            waits["shapes"] += page.meter("figureSlider", 3, SLIDER_STEPS // 3)["whole"]
+    for kind, steps in (("trace", SLIDER_STEPS), ("shapes", SLIDER_STEPS // 3)):
+        with at.notebook(setup, f"tuned(recording, {kind!r})") as page:
+            page.show(1, "figure")
+            for _ in range(rounds):
+                waits[kind] += page.meter("figureSlider", 1, steps)["whole"]
     shading = list(chain(*(one["work"] for one in shades)))
     print("| a step of the threshold, 1 h | steps | median | 95 % | |")
     print("|---|---:|---:|---:|---|")

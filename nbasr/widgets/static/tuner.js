@@ -92,8 +92,8 @@ async function show(frame, context) {
   /** Show a plan of the kernel. */
   function take(next, index) {
     plan = next;
-    if (planning.pending && settings) shade(); // a slider is ahead of this plan
-    else restore();
+    if (!planning.pending || !settings) restore();
+    else if (settings.strategy === "vad") shade(); // else what is shown is ahead of this plan, as a slider moves
     cuts.show(plan, plan.speech, index);
     bar.show(plan);
     figures.show(plan);
