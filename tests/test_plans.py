@@ -128,6 +128,13 @@ def test_the_further_from_the_target_the_more_a_chunk_costs(target, length):
     assert two[0] - 2 * two[1] < 2  # less than a cut inside speech is worth
 
 
+@pytest.mark.parametrize("kind", [Optimal, Silence])
+def test_a_chunk_that_is_widened_to_the_end_is_not_wider_than_the_recording(kind):
+    levels = levels_of([(0.15625, 0.75)])  # 0.16 s + 0.75 s is more than 0.91 s, rounded
+    plan = kind(max_seconds=4.0).plan(levels)
+    assert [(chunk.start, chunk.stop) for chunk in plan] == [(0.0, 0.91)]
+
+
 @given(
     levels=LEVELS,
     max_seconds=MAXIMUM,

@@ -279,10 +279,9 @@ def _realize(
         start, stop = float(found.start[first]), float(found.stop[last])
         lacking = shortest - (stop - start)
         if lacking > 0:  # into the silence around, never beyond its middle
-            before = start - float(found.earliest_start[first])
-            after = float(found.latest_stop[last]) - stop
-            taken = min(before, max(lacking / 2, lacking - after))
-            start, stop = start - taken, stop + min(after, lacking - taken)
+            earliest, latest = float(found.earliest_start[first]), float(found.latest_stop[last])
+            taken = min(start - earliest, max(lacking / 2, lacking - (latest - stop)))
+            start, stop = max(start - taken, earliest), min(stop + lacking - taken, latest)
         chunks.append(Chunk(start, at_most(longest, start, stop)))
     cuts = [
         Cut((before.stop + after.start) / 2, float(found.pause[place]))
