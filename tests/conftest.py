@@ -9,9 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from nbasr.audio.recording import Recording
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,3 +69,18 @@ def data() -> Path:
     if not (Path(chosen) / "speech" / "MANIFEST.json").is_file():
         pytest.fail(f"NBASR_DATA is {chosen}, but there is no speech/MANIFEST.json in it.")
     return Path(chosen)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a test a folder of its own for what the library keeps; return it, not made yet."""
+    monkeypatch.setenv("NBASR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def meeting() -> Recording:
+    """Return the bundled meeting, for tests that only read it."""
+    from nbasr import samples
+
+    return samples.open("meeting")

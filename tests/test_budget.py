@@ -123,7 +123,7 @@ def test_too_large_a_batch_meets_the_error_that_torch_would_raise():
 
 def test_a_budget_below_what_is_loaded_names_what_to_unload():
     memory.hold("key", 60 * MB, "cpu", "whisper-tiny")
-    with pytest.raises(OptionError, match=r"60 MB that are taken of cpu; unload whisper-tiny"):
+    with pytest.raises(OptionError, match=r"60 MB in use on cpu; unload whisper-tiny"):
         memory.set_budget("50MB", "cpu")
     assert budget.budget("cpu") is None
     shown = memory.set_budget("60MB", "cpu")

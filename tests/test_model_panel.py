@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
@@ -10,13 +9,15 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import modelhub
 import numpy as np
+import pages
 import pytest
+from pages import PATIENCE
 
 import nbasr
 from nbasr import memory, models
@@ -26,54 +27,13 @@ from nbasr.models import catalog
 from nbasr.widgets import _model_reports, _model_state
 from nbasr.widgets.models import ModelPanel
 
-PATIENCE = 60.0
 
-
-class Page:
-    """A browser's page as a panel sees it: it asks, and hears answers and events."""
-
-    def __init__(self, panel: ModelPanel) -> None:
-        self.panel = panel
-        self.told: list[dict[str, Any]] = []
-        self._answers: dict[int, tuple[dict[str, Any], Sequence[Any]]] = {}
-        self._numbers = itertools.count()
-        self._news = threading.Condition()
-        panel.send = self._hear
-
-    def _hear(self, content: dict[str, Any], buffers: Sequence[Any] = ()) -> None:
-        with self._news:
-            if "event" in content:
-                self.told.append(content)
-            else:
-                self._answers[content["answer"]] = (content, buffers)
-            self._news.notify_all()
-
-    def wait(self, until: Callable[[], Any]) -> None:
-        with self._news:
-            assert self._news.wait_for(until, PATIENCE), self.told
-
-    def raw(self, ask: str, /, **values: Any) -> tuple[dict[str, Any], Sequence[Any]]:
-        number = next(self._numbers)
-        self.panel._handle_custom_msg({"ask": ask, "number": number, **values}, [])
-        self.wait(lambda: number in self._answers)
-        return self._answers[number]
-
-    def ask(self, what: str, /, **values: Any) -> dict[str, Any]:
-        answer, _ = self.raw(what, **values)
-        assert "error" not in answer, answer
-        return answer["data"]
-
-    def problem(self, what: str, /, **values: Any) -> str:
-        answer, _ = self.raw(what, **values)
-        assert answer.get("trace") == "", answer
-        return answer["error"]
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        return [one for one in list(self.told) if one["event"] == kind]
+class Page(pages.Page):
+    """A page that loads models as the button does."""
 
     def load(self, name: str, **values: Any) -> dict[str, Any]:
-        """Load a model as the button does; return how that ended."""
-        number = self.ask("load", name=name, **values)["loading"]["number"]
+        """Load a model; return how that ended."""
+        number = self.data("load", name=name, **values)["loading"]["number"]
 
         def ended() -> list[dict[str, Any]]:
             loads = (one["load"] for one in self.events("load"))
@@ -110,7 +70,7 @@ def whisper(assets: Path) -> str:
 
 
 def row(page: Page, name: str, **values: Any) -> dict[str, Any]:
-    rows = page.ask("catalogue", **values)["rows"]
+    rows = page.data("catalogue", **values)["rows"]
     return next(one for one in rows if one["name"] == name)
 
 
@@ -128,7 +88,7 @@ def test_who_observes_what_is_loaded_may_use_the_panel(panel, whisper):
 
 
 def test_the_catalogue_tells_all_models_with_what_each_precision_takes(page):
-    answer = page.ask("catalogue")
+    answer = page.data("catalogue")
     rows = answer["rows"]
     assert {one["name"] for one in rows} == {entry.name for entry in catalog.entries()}
     small = next(one for one in rows if one["name"] == "whisper-small")
@@ -157,7 +117,7 @@ def test_the_embedded_model_is_here_and_has_one_way_to_be_loaded(page):
 
 
 def test_a_folder_can_be_looked_at_and_is_listed_once_it_is_loaded(page, whisper):
-    about = page.ask("about", name=whisper)["row"]
+    about = page.data("about", name=whisper)["row"]
     assert about["here"]
     assert not about["known"]
     assert about["name"] == "whisper-tiny-meeting"
@@ -167,12 +127,12 @@ def test_a_folder_can_be_looked_at_and_is_listed_once_it_is_loaded(page, whisper
 
 
 def test_a_name_that_is_none_is_refused_in_a_sentence(page):
-    assert "There is no folder './nowhere'" in page.problem("about", name="./nowhere")
-    assert "There is no model 'wisper-small'" in page.problem("load", name="wisper-small")
+    assert "There is no folder './nowhere'" in page.ask("about", name="./nowhere").error
+    assert "There is no model 'wisper-small'" in page.ask("load", name="wisper-small").error
 
 
 def test_what_a_model_will_take_is_told_part_by_part(page):
-    found = page.ask("estimate", name="qwen3-asr-1.7b", quantization="nf4", device="cpu")
+    found = page.data("estimate", name="qwen3-asr-1.7b", quantization="nf4", device="cpu")
     expected = models.estimate("qwen3-asr-1.7b", quantization="nf4", device="cpu")
     assert found["total_bytes"] == expected.total_bytes
     assert found["weights"] == dict(expected.weights)
@@ -185,7 +145,7 @@ def test_a_model_is_loaded_in_the_precision_that_was_chosen(page, whisper):
     assert load["error"] == ""
     (model,) = models.resident()
     assert (model.spec.dtype, model.keep_alive, model.is_pinned) == ("bf16", 5.0, True)
-    (told,) = page.ask("watch", view="v", shown=True)["loaded"]
+    (told,) = page.data("watch", view="v", shown=True)["loaded"]
     assert (told["name"], told["precision"], told["pinned"]) == (model.name, "bf16", True)
     assert told["parts"] == model.parts
     assert told["bytes"] == model.bytes > 1_000_000
@@ -197,13 +157,13 @@ def test_a_model_that_cannot_be_loaded_says_why(page, tmp_path, whisper):
     load = page.load(str(broken))
     assert load["state"] == "failed"
     assert "broken" in load["error"]
-    page.ask("dismiss_load")
-    assert page.ask("watch", view="v", shown=True)["load"] is None
+    page.data("dismiss_load")
+    assert page.data("watch", view="v", shown=True)["load"] is None
     assert page.load("sphinx")["state"] == "loaded"
 
 
 def test_a_model_that_does_not_fit_the_budget_lists_what_would(page, whisper):
-    page.ask("budget", size="5 MB", device="cpu")
+    page.data("budget", size="5 MB", device="cpu")
     load = page.load(whisper, dtype="float32", device="cpu")
     assert load["state"] == "failed"
     assert "does not fit and was not loaded" in load["error"]
@@ -211,7 +171,7 @@ def test_a_model_that_does_not_fit_the_budget_lists_what_would(page, whisper):
 
 
 def test_a_download_is_asked_for_and_never_happens_by_itself(page):
-    asked = page.ask("load", name="whisper-base")
+    asked = page.data("load", name="whisper-base")
     assert asked["confirm"] == "whisper-base"
     assert asked["bytes"] == catalog.entry("whisper-base").download_bytes
     assert asked["folder"]
@@ -223,8 +183,8 @@ def test_a_download_is_asked_for_and_never_happens_by_itself(page):
 
 def test_an_unload_is_reported_with_who_still_holds_the_model(page, whisper):
     page.load(whisper)
-    (told,) = page.ask("watch", view="v", shown=True)["loaded"]
-    answer = page.ask("unload", key=told["key"])
+    (told,) = page.data("watch", view="v", shown=True)["loaded"]
+    answer = page.data("unload", key=told["key"])
     report = answer["report"]
     assert report["names"] == ["whisper-tiny-meeting"]
     assert report["model_bytes"] == told["bytes"]
@@ -233,14 +193,14 @@ def test_an_unload_is_reported_with_who_still_holds_the_model(page, whisper):
     assert report["held_bytes"] == 0
     assert answer["loaded"] == []
     assert models.resident() == []
-    assert "is not loaded any more" in page.problem("unload", key=told["key"])
+    assert "is not loaded any more" in page.ask("unload", key=told["key"]).error
 
 
 def test_all_models_are_unloaded_at_once(page, whisper):
     page.load(whisper)
     page.load("sphinx")
-    assert len(page.ask("watch", view="v", shown=True)["loaded"]) == 2
-    report = page.ask("unload")["report"]
+    assert len(page.data("watch", view="v", shown=True)["loaded"]) == 2
+    report = page.data("unload")["report"]
     assert sorted(report["names"]) == ["sphinx", "whisper-tiny-meeting"]
 
 
@@ -262,35 +222,35 @@ def test_who_holds_what_is_told_in_the_language_of_the_person():
 
 def test_how_long_a_model_stays_can_be_set_and_pinned(page):
     page.load("sphinx")
-    key = page.ask("watch", view="v", shown=True)["loaded"][0]["key"]
-    (told,) = page.ask("keep", key=key, keep_alive="1h30m")["loaded"]
+    key = page.data("watch", view="v", shown=True)["loaded"][0]["key"]
+    (told,) = page.data("keep", key=key, keep_alive="1h30m")["loaded"]
     assert told["keep_alive"] == 90.0
     assert 89 <= told["left"] <= 90
-    (told,) = page.ask("pin", key=key, pinned=True)["loaded"]
+    (told,) = page.data("pin", key=key, pinned=True)["loaded"]
     assert (told["pinned"], told["left"]) == (True, None)
-    (told,) = page.ask("pin", key=key, pinned=False)["loaded"]
+    (told,) = page.data("pin", key=key, pinned=False)["loaded"]
     assert not told["pinned"]
-    assert "keep_alive takes minutes" in page.problem("keep", key=key, keep_alive="soon")
+    assert "keep_alive takes minutes" in page.ask("keep", key=key, keep_alive="soon").error
 
 
 def test_a_budget_is_set_shown_and_lifted(page):
-    state = page.ask("budget", size="3 GB", device="cpu")
+    state = page.data("budget", size="3 GB", device="cpu")
     (cpu,) = [one for one in state["devices"] if one["device"] == "cpu"]
     assert cpu["spot"][-1] == 3e9
     assert cpu["room"] <= 3e9
-    assert "is no size" in page.problem("budget", size="plenty", device="cpu")
-    state = page.ask("budget", size="", device="cpu")
+    assert "is no size" in page.ask("budget", size="plenty", device="cpu").error
+    state = page.data("budget", size="", device="cpu")
     assert [one["spot"][-1] for one in state["devices"]] == [-1] * len(state["devices"])
 
 
 def test_a_clean_up_is_reported(page):
-    report = page.ask("clean")["report"]
+    report = page.data("clean")["report"]
     assert report["cleaned"]
     assert report["names"] == []
 
 
 def test_what_happens_elsewhere_in_the_kernel_is_told_while_the_panel_can_be_seen(page):
-    page.ask("watch", view="v", shown=True)
+    page.data("watch", view="v", shown=True)
     models.load("sphinx")
     page.wait(lambda: any(one["loaded"] for one in page.events("state")))
     page.wait(lambda: page.panel.loaded)
@@ -299,8 +259,8 @@ def test_what_happens_elsewhere_in_the_kernel_is_told_while_the_panel_can_be_see
 
 def test_nothing_is_told_when_nobody_can_see_the_panel_or_nothing_changes(page):
     looks = threading.Semaphore(0)
-    page.ask("watch", view="v", shown=True)
-    page.ask("watch", view="v", shown=False)
+    page.data("watch", view="v", shown=True)
+    page.data("watch", view="v", shown=False)
     end = KERNEL.watch(looks.release)
     for _ in range(2):  # a look that began while the panel could be seen may still be told
         assert looks.acquire(timeout=PATIENCE)
@@ -326,20 +286,20 @@ def test_a_state_differs_by_more_than_noise_only():
 
 def test_the_timeline_goes_to_the_browser_as_numbers(page):
     KERNEL.look()
-    answer, buffers = page.raw("timeline", device="cpu")
-    table = np.frombuffer(buffers[0], "<f8").reshape(answer["data"]["count"], -1)
+    answer = page.ask("timeline", device="cpu")
+    table = np.frombuffer(answer.buffers[0], "<f8").reshape(answer.data["count"], -1)
     last = KERNEL.spots("cpu")[-1]
     assert table[-1].tolist() == _model_state.numbers(last)
-    later, _ = page.raw("timeline", device="cpu", since=float(table[-1, 0]) + 3600)
-    assert later["data"]["count"] == 0
+    later = page.data("timeline", device="cpu", since=float(table[-1, 0]) + 3600)
+    assert later["count"] == 0
 
 
 def test_the_figure_and_its_script_go_as_bytes(page):
     KERNEL.look()
     page.panel.language = "zh"
-    _, (figure,) = page.raw("figure", device="cpu")
+    (figure,) = page.ask("figure", device="cpu").buffers
     assert json.loads(figure)["layout"]["title"]["text"] == "cpu 的内存变化"
-    _, (script,) = page.raw("plotly")
+    (script,) = page.ask("plotly").buffers
     assert len(script) > 1_000_000
 
 
@@ -394,43 +354,31 @@ def hub(assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[mode
 def test_a_download_tells_its_bytes_can_be_stopped_and_begun_again(hub, tmp_path):
     hub.gate.clear()
     code = """
-        import itertools, sys, threading, urllib.request
+        import sys
         from nbasr.widgets.models import ModelPanel
+        from pages import Page
 
         panel = ModelPanel()
-        news, told, answers = threading.Condition(), [], {}
-        def hear(content, buffers=()):
-            with news:
-                if "event" in content: told.append(content)
-                else: answers[content["answer"]] = content
-                news.notify_all()
-        panel.send = hear
-        numbers = itertools.count()
-        def wait(until):
-            with news: assert news.wait_for(until, 60), told[-5:]
-        def ask(kind, **values):
-            number = next(numbers)
-            panel._handle_custom_msg({"ask": kind, "number": number, **values}, [])
-            wait(lambda: number in answers)
-            return answers[number]
-        def loads(): return [one["load"] for one in told if one["event"] == "load"]
+        page = Page(panel)
+        def loads(): return [one["load"] for one in page.events("load")]
 
-        print(ask("load", name="openai/whisper-tiny")["data"]["bytes"])
-        ask("load", name="whisper-tiny", fetch=True)
-        wait(lambda: any(one["done_bytes"] >= 2e6 for one in loads()))
+        print(page.data("load", name="openai/whisper-tiny")["bytes"])
+        page.data("load", name="whisper-tiny", fetch=True)
+        page.wait(lambda: any(one["done_bytes"] >= 2e6 for one in loads()))
         print(loads()[-1]["state"], loads()[-1]["total_bytes"])
-        ask("stop_load")
-        wait(lambda: loads()[-1]["state"] not in ("fetching", "waiting"))
+        page.data("stop_load")
+        page.wait(lambda: loads()[-1]["state"] not in ("fetching", "waiting"))
         print(loads()[-1]["state"])
         print("go", flush=True)
         sys.stdin.readline()
-        ask("load", name="whisper-tiny", fetch=True)
-        wait(lambda: loads()[-1]["state"] in ("loaded", "failed"))
+        page.data("load", name="whisper-tiny", fetch=True)
+        page.wait(lambda: loads()[-1]["state"] in ("loaded", "failed"))
         print(loads()[-1]["state"], loads()[-1]["error"], [one.name for one in panel.loaded])
     """
     keep = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code)],
+        cwd=Path(__file__).parent,  # where it finds `pages`
         env={**keep, **hub.environment(tmp_path)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

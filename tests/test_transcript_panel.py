@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
+import gc
 import json
-import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pages
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import PATIENCE
 
 import nbasr
 from nbasr import models
@@ -29,18 +31,7 @@ from nbasr.widgets._reading_data import packed, position
 from nbasr.widgets._with_again import span_of
 from nbasr.widgets.transcript import TranscriptPanel
 
-PATIENCE = 60.0  # seconds; what answers in a thread of its own does so long before
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NBASR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture(scope="module")
-def meeting() -> Recording:
-    return nbasr.samples.open("meeting")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def words(text: str, start: float, stop: float) -> tuple[Word, ...]:
@@ -95,64 +86,27 @@ class Lines(NamedTuple):
         return [units[2 * a : 2 * b].decode("utf-16-le") for a, b in self.spans[first:last]]
 
 
-class Reply(NamedTuple):
-    """An answer to a question, or something that was told unasked."""
-
-    content: dict[str, Any]
-    buffers: Any
-
-    @property
-    def data(self) -> dict[str, Any]:
-        assert "event" in self.content or "error" not in self.content, self.content
-        found: dict[str, Any] = self.content.get("data", self.content)
-        return found
+class Reply(pages.Reply):
+    """A reply that brings lines."""
 
     @property
     def lines(self) -> Lines:
         return Lines.of(self.buffers)
 
 
-class Browser:
-    """What the browser says to a panel and hears of it; it keeps the lines as the real one does."""
+class Page(pages.Page):
+    """A page that corrects lines."""
 
-    def __init__(self, panel: TranscriptPanel) -> None:
-        self.panel = panel
-        self.heard: queue.Queue[Reply] = queue.Queue()
-        self.told: list[Reply] = []
-        self._numbers = itertools.count()
-        panel.send = self._receive  # type: ignore[method-assign]
-
-    def _receive(self, content: dict[str, Any], buffers: Any = None) -> None:
-        json.dumps(content, allow_nan=False)
-        self.heard.put(Reply(content, buffers or ()))
-
-    def ask(self, kind: str, /, **values: Any) -> Reply:
-        """Ask, and wait for the answer; what is told meanwhile is kept."""
-        number = next(self._numbers)
-        self.panel._asked(None, {"ask": kind, "number": number, **values}, [])
-        while True:
-            reply = self.heard.get(timeout=PATIENCE)
-            if reply.content.get("answer") == number:
-                return reply
-            self.told.append(reply)
+    reply = Reply
 
     def edit(self, action: str, **values: Any) -> Reply:
         return self.ask("edit", action=action, version=0, **values)
-
-    def event(self, name: str) -> Reply:
-        """Wait for something that is told unasked; what came before it is passed over."""
-        while True:
-            for at, reply in enumerate(self.told):
-                if reply.content.get("event") == name:
-                    del self.told[: at + 1]
-                    return reply
-            self.told.append(self.heard.get(timeout=PATIENCE))
 
     def texts(self) -> list[str]:
         return [row[1] for row in self.ask("segments").lines.rows]
 
 
-Opener = Callable[..., Browser]
+Opener = Callable[..., Page]
 
 
 @pytest.fixture
@@ -160,9 +114,9 @@ def opened(meeting: Recording) -> Iterator[Opener]:
     """Open panels, and close them at the end."""
     panels = []
 
-    def make(transcript: Any = SAID, recording: Any = meeting, **given: Any) -> Browser:
+    def make(transcript: Any = SAID, recording: Any = meeting, **given: Any) -> Page:
         panels.append(TranscriptPanel(transcript, recording, **given))
-        return Browser(panels[-1])
+        return Page(panels[-1])
 
     yield make
     for panel in panels:
@@ -209,8 +163,8 @@ def test_a_file_is_read_and_another_recording_refused(
     opened: Opener, meeting: Recording, tmp_path: Path
 ) -> None:
     path = SAID.save(tmp_path / "talk.srt")
-    browser = opened(path, str(meeting.path))
-    assert [segment.start for segment in browser.panel.machine.segments] == [1.0, 3.0, 6.0, 8.0]
+    page = opened(path, str(meeting.path))
+    assert [segment.start for segment in page.panel.machine.segments] == [1.0, 3.0, 6.0, 8.0]
     short = Recording.open((meeting.read(0, 4), 16000))
     with pytest.raises(OptionError, match=r"line at 6\.0 s, but .* ends at 4\.0 s"):
         TranscriptPanel(SAID, short)
@@ -251,8 +205,8 @@ def test_ten_thousand_lines_are_ready_at_once(meeting: Recording) -> None:
 
 
 def test_a_text_is_corrected_and_only_its_line_comes_back(opened: Opener) -> None:
-    browser = opened()
-    reply = browser.edit("text", id=1, text="\U0001f600 well,  come\n in, please ")
+    page = opened()
+    reply = page.edit("text", id=1, text="\U0001f600 well,  come\n in, please ")
     data, lines = reply.data, reply.lines
     assert (data["version"], data["first"], data["removed"], data["added"]) == (1, 1, 1, 1)
     assert (data["edits"], data["can_undo"], data["focus"]) == (1, True, 1)
@@ -260,9 +214,9 @@ def test_a_text_is_corrected_and_only_its_line_comes_back(opened: Opener) -> Non
     assert lines.rows == [[1, "\U0001f600 well,  come in, please", None, None, [], 1, 1]]
     assert lines.words(0) == ["\U0001f600 well,", "come", "in,", "please"]
     assert lines.scores.tolist() == [255], "a person has looked at it"
-    assert browser.panel.transcript.segments[1].text == lines.rows[0][1]
-    assert browser.panel.transcript.segments[0] is browser.panel.machine.segments[0]
-    assert browser.panel.machine.segments[1].text == SAID.segments[1].text
+    assert page.panel.transcript.segments[1].text == lines.rows[0][1]
+    assert page.panel.transcript.segments[0] is page.panel.machine.segments[0]
+    assert page.panel.machine.segments[1].text == SAID.segments[1].text
 
 
 def test_a_text_that_changes_nothing_is_no_step(opened: Opener) -> None:
@@ -271,191 +225,191 @@ def test_a_text_that_changes_nothing_is_no_step(opened: Opener) -> None:
 
 
 def test_lines_keep_their_numbers_whatever_happens_around_them(opened: Opener) -> None:
-    browser = opened()
-    split = browser.edit("split", id=1, at=len("xx well,")).data  # the face counts for two
+    page = opened()
+    split = page.edit("split", id=1, at=len("xx well,")).data  # the face counts for two
     assert (split["first"], split["removed"], split["added"], split["focus"]) == (1, 1, 2, 2)
-    rows = browser.ask("segments").lines.rows
+    rows = page.ask("segments").lines.rows
     assert [row[:2] for row in rows[:4]] == [
         [0, "good morning everyone"],
         [1, "\U0001f600 well,"],
         [4, "come in"],
         [2, "truncated her"],
     ]
-    merged = browser.edit("merge", id=4, count=2)
+    merged = page.edit("merge", id=4, count=2)
     assert merged.lines.rows[0][:3] == [4, "come in truncated her", "Ann"]
     assert merged.data["focus"] == 2
-    deleted = browser.edit("delete", id=0, count=2).data
+    deleted = page.edit("delete", id=0, count=2).data
     assert (deleted["removed"], deleted["added"], deleted["focus"]) == (2, 0, 0)
-    inserted = browser.edit("insert", start=8.5, stop=8.75, text="hm")
+    inserted = page.edit("insert", start=8.5, stop=8.75, text="hm")
     assert inserted.lines.rows[0][:2] == [5, "hm"]
     assert (inserted.data["first"], inserted.data["focus"]) == (2, 2)
-    assert [row[0] for row in browser.ask("segments").lines.rows] == [4, 3, 5]
+    assert [row[0] for row in page.ask("segments").lines.rows] == [4, 3, 5]
     for _ in range(4):
-        browser.ask("undo")
-    assert browser.panel.transcript.segments == browser.panel.machine.segments
-    assert [row[0] for row in browser.ask("segments").lines.rows] == [0, 1, 2, 3]
+        page.ask("undo")
+    assert page.panel.transcript.segments == page.panel.machine.segments
+    assert [row[0] for row in page.ask("segments").lines.rows] == [0, 1, 2, 3]
     for _ in range(4):
-        browser.ask("redo")
-    assert [row[0] for row in browser.ask("segments").lines.rows] == [4, 3, 5]
+        page.ask("redo")
+    assert [row[0] for row in page.ask("segments").lines.rows] == [4, 3, 5]
 
 
 def test_a_line_that_is_typed_in_is_split_as_it_is_typed_in_one_step(opened: Opener) -> None:
-    browser = opened()
-    browser.edit("split", id=0, at=5, texts=[[0, "Good day everyone"], [3, "Thanks"]])
-    assert [s.text for s in browser.panel.transcript.segments] == [
+    page = opened()
+    page.edit("split", id=0, at=5, texts=[[0, "Good day everyone"], [3, "Thanks"]])
+    assert [s.text for s in page.panel.transcript.segments] == [
         "Good",
         "day everyone",
         SAID.segments[1].text,
         "truncated her",
         "Thanks",
     ]
-    browser.panel.undo()
-    assert browser.panel.edits == 0
+    page.panel.undo()
+    assert page.panel.edits == 0
 
 
 def test_many_lines_are_replaced_in_one_step(opened: Opener) -> None:
-    browser = opened()
-    reply = browser.edit("replace_all", texts=[[3, "thank them"], [0, "bad morning everyone"]])
+    page = opened()
+    reply = page.edit("replace_all", texts=[[3, "thank them"], [0, "bad morning everyone"]])
     assert (reply.data["first"], reply.data["removed"], reply.data["focus"]) == (0, 4, 0)
     assert [row[5] for row in reply.lines.rows] == [1, 0, 0, 1]
     assert reply.data["edits"] == 2
-    assert browser.ask("undo").data["edits"] == 0
+    assert page.data("undo")["edits"] == 0
 
 
 def test_a_line_that_is_moved_goes_to_its_place(opened: Opener) -> None:
-    browser = opened()
-    data = browser.edit("times", id=0, start=5.0, stop=5.5).data
+    page = opened()
+    data = page.edit("times", id=0, start=5.0, stop=5.5).data
     assert (data["first"], data["removed"], data["focus"]) == (0, 2, 1)
-    assert [row[0] for row in browser.ask("segments").lines.rows] == [1, 0, 2, 3]
-    assert "0 <= start < stop" in browser.edit("times", id=0, start=5, stop=5).content["error"]
-    beyond = browser.edit("times", id=0, start=5, stop=1000).content["error"]
+    assert [row[0] for row in page.ask("segments").lines.rows] == [1, 0, 2, 3]
+    assert "0 <= start < stop" in page.edit("times", id=0, start=5, stop=5).error
+    beyond = page.edit("times", id=0, start=5, stop=1000).error
     assert "recording ends at" in beyond
 
 
 def test_times_of_one_line_that_follow_closely_are_one_step(opened: Opener) -> None:
-    browser = opened()
+    page = opened()
     for stop in (2.9, 2.8, 2.7):
-        browser.edit("times", id=0, start=1.0, stop=stop)
-    browser.edit("times", id=1, start=3.1, stop=5.0)
-    assert browser.ask("undo").data["first"] == 1
-    undone = browser.ask("undo")
+        page.edit("times", id=0, start=1.0, stop=stop)
+    page.edit("times", id=1, start=3.1, stop=5.0)
+    assert page.data("undo")["first"] == 1
+    undone = page.ask("undo")
     assert undone.lines.times.tolist() == [[1, 3]]
     assert not undone.data["can_undo"]
-    browser.edit("text", id=0, text="other")
-    browser.panel.undo()
-    browser.edit("times", id=0, start=1.0, stop=2.5)
-    browser.panel.undo()
-    assert browser.panel.transcript.segments == SAID.segments, "one step and no more"
+    page.edit("text", id=0, text="other")
+    page.panel.undo()
+    page.edit("times", id=0, start=1.0, stop=2.5)
+    page.panel.undo()
+    assert page.panel.transcript.segments == SAID.segments, "one step and no more"
 
 
 def test_times_that_stay_as_they_are_are_no_part_of_the_step_before(opened: Opener) -> None:
-    browser = opened()
-    browser.edit("text", id=3, text="thanks")
-    browser.edit("times", id=3, start=8.0, stop=9.0)
-    browser.edit("times", id=3, start=8.0, stop=9.5)
-    assert browser.ask("undo").lines.rows[0][1] == "thanks"
-    assert browser.ask("undo").lines.rows[0][1] == "thank you"
+    page = opened()
+    page.edit("text", id=3, text="thanks")
+    page.edit("times", id=3, start=8.0, stop=9.0)
+    page.edit("times", id=3, start=8.0, stop=9.5)
+    assert page.ask("undo").lines.rows[0][1] == "thanks"
+    assert page.ask("undo").lines.rows[0][1] == "thank you"
 
 
 def test_speakers_are_named_for_several_lines(opened: Opener) -> None:
-    browser = opened()
-    reply = browser.edit("speaker", id=0, speaker=" Bob ", count=3)
+    page = opened()
+    reply = page.edit("speaker", id=0, speaker=" Bob ", count=3)
     assert [row[2] for row in reply.lines.rows] == ["Bob"] * 3
-    assert browser.edit("speaker", id=2, speaker="").lines.rows[0][2] is None
+    assert page.edit("speaker", id=2, speaker="").lines.rows[0][2] is None
 
 
 def test_what_looks_right_is_no_longer_doubtful_and_may_be_again(opened: Opener) -> None:
-    browser = opened()
-    assert browser.panel.transcript.doubtful() == (1, 2)
-    reply = browser.edit("checked", id=1, checked=True, count=2)
+    page = opened()
+    assert page.panel.transcript.doubtful() == (1, 2)
+    reply = page.edit("checked", id=1, checked=True, count=2)
     assert [row[4:] for row in reply.lines.rows] == [[[], 0, 1], [[], 0, 1]]
-    assert browser.panel.transcript.doubtful() == ()
-    assert browser.panel.edits == 0, "not a word was changed"
-    assert browser.edit("checked", id=1, checked=False).lines.scores.tolist() == [20]
-    assert browser.panel.transcript.doubtful() == (1,)
+    assert page.panel.transcript.doubtful() == ()
+    assert page.panel.edits == 0, "not a word was changed"
+    assert page.edit("checked", id=1, checked=False).lines.scores.tolist() == [20]
+    assert page.panel.transcript.doubtful() == (1,)
 
 
 def test_a_question_that_is_asked_again_is_done_once(opened: Opener) -> None:
-    browser = opened()
-    first = browser.edit("delete", id=0, token="a")
-    again = browser.edit("delete", id=0, token="a")
+    page = opened()
+    first = page.edit("delete", id=0, token="a")
+    again = page.edit("delete", id=0, token="a")
     assert (again.data, again.buffers) == (first.data, first.buffers)
-    assert len(browser.panel.transcript.segments) == 3
-    browser.ask("undo", token="b")
-    browser.ask("undo", token="b")
-    assert len(browser.panel.transcript.segments) == 4
+    assert len(page.panel.transcript.segments) == 3
+    page.ask("undo", token="b")
+    page.ask("undo", token="b")
+    assert len(page.panel.transcript.segments) == 4
 
 
 def test_a_line_that_is_gone_is_told_and_nothing_done(opened: Opener) -> None:
-    browser = opened()
-    browser.edit("delete", id=1)
+    page = opened()
+    page.edit("delete", id=1)
     for action, values in [
         ("text", {"text": "x"}),
         ("merge", {"count": 2}),
         ("text", {"text": "x", "texts": [[1, "y"]]}),
     ]:
-        assert "no longer there" in browser.edit(action, id=1, **values).content["error"]
-    assert "not so many lines" in browser.edit("merge", id=3, count=2).content["error"]
-    assert "There is no edit 'dance'" in browser.edit("dance", id=0).content["error"]
-    assert "needs the line" in browser.edit("text", text="x").content["error"]
-    assert "would be empty" in browser.edit("split", id=0, at=0).content["error"]
-    assert browser.ask("segments").data["version"] == 1
+        assert "no longer there" in page.edit(action, id=1, **values).error
+    assert "not so many lines" in page.edit("merge", id=3, count=2).error
+    assert "There is no edit 'dance'" in page.edit("dance", id=0).error
+    assert "needs the line" in page.edit("text", text="x").error
+    assert "would be empty" in page.edit("split", id=0, at=0).error
+    assert page.data("segments")["version"] == 1
 
 
 def test_the_history_ends_somewhere(opened: Opener) -> None:
-    browser = opened()
-    assert "nothing to undo" in browser.ask("undo").content["error"]
-    assert "nothing to redo" in browser.ask("redo").content["error"]
-    browser.edit("text", id=0, text="a")
-    browser.ask("undo")
-    browser.edit("text", id=0, text="b")
-    assert "nothing to redo" in browser.ask("redo").content["error"]
+    page = opened()
+    assert "nothing to undo" in page.ask("undo").error
+    assert "nothing to redo" in page.ask("redo").error
+    page.edit("text", id=0, text="a")
+    page.ask("undo")
+    page.edit("text", id=0, text="b")
+    assert "nothing to redo" in page.ask("redo").error
 
 
 # -- The machine's text -----------------------------------------------------------------------
 
 
 def test_what_the_machine_heard_is_told_for_any_line(opened: Opener) -> None:
-    browser = opened()
-    assert browser.ask("machine", id=3).data == {"segments": [[8, 9, "thank you"]], "same": True}
-    browser.edit("text", id=3, text="thanks")
-    assert browser.ask("machine", id=3).data == {"segments": [[8, 9, "thank you"]], "same": False}
-    browser.edit("merge", id=0, count=2)
-    found = browser.ask("machine", id=0).data["segments"]
+    page = opened()
+    assert page.data("machine", id=3) == {"segments": [[8, 9, "thank you"]], "same": True}
+    page.edit("text", id=3, text="thanks")
+    assert page.data("machine", id=3) == {"segments": [[8, 9, "thank you"]], "same": False}
+    page.edit("merge", id=0, count=2)
+    found = page.data("machine", id=0)["segments"]
     assert [text for _, _, text in found] == ["good morning everyone", SAID.segments[1].text]
-    reply = browser.ask("machine_all")
+    reply = page.ask("machine_all")
     assert reply.data == {"count": 4}
     assert json.loads(reply.buffers[0])[3] == [8, 9, "thank you"]
 
 
 def test_a_line_goes_back_to_what_the_machine_heard_with_all_of_it(opened: Opener) -> None:
-    browser = opened()
-    browser.edit("text", id=0, text="good day all")
-    browser.edit("split", id=0, at=5)
-    browser.edit("merge", id=1, count=2)
-    reply = browser.ask("revert", id=0)
+    page = opened()
+    page.edit("text", id=0, text="good day all")
+    page.edit("split", id=0, at=5)
+    page.edit("merge", id=1, count=2)
+    reply = page.ask("revert", id=0)
     assert reply.data["focus"] == 0
-    texts = browser.texts()
+    texts = page.texts()
     assert texts[0] == "good morning everyone"
     assert len(texts) == 3, "the half beside it has gone with it; the others stay as they are"
-    browser.ask("revert", id=1)
-    assert browser.texts() == [segment.text for segment in SAID.segments]
-    assert browser.panel.edits == 0
-    browser.edit("insert", start=5.2, stop=5.8, text="nobody said this")
-    gone = browser.ask("segments").lines.rows[2][0]
-    browser.ask("revert", id=gone)
-    assert browser.panel.edits == 0
+    page.ask("revert", id=1)
+    assert page.texts() == [segment.text for segment in SAID.segments]
+    assert page.panel.edits == 0
+    page.edit("insert", start=5.2, stop=5.8, text="nobody said this")
+    gone = page.ask("segments").lines.rows[2][0]
+    page.ask("revert", id=gone)
+    assert page.panel.edits == 0
 
 
 def test_all_corrections_are_discarded_and_come_back(opened: Opener) -> None:
-    browser = opened()
-    browser.edit("text", id=0, text="a")
-    browser.edit("delete", id=2)
-    assert browser.panel.edits == 2
-    assert browser.ask("discard").data["edits"] == 0
-    assert browser.panel.transcript.segments == SAID.segments
-    assert browser.ask("undo").data["edits"] == 2
-    assert browser.texts()[0] == "a"
+    page = opened()
+    page.edit("text", id=0, text="a")
+    page.edit("delete", id=2)
+    assert page.panel.edits == 2
+    assert page.data("discard")["edits"] == 0
+    assert page.panel.transcript.segments == SAID.segments
+    assert page.data("undo")["edits"] == 2
+    assert page.texts()[0] == "a"
 
 
 def test_corrections_are_taken_up_again_and_told(opened: Opener) -> None:
@@ -464,7 +418,7 @@ def test_corrections_are_taken_up_again_and_told(opened: Opener) -> None:
     assert first.event("saved").data["state"] == "saved"
     first.panel.close()
     again = opened()
-    data = again.ask("segments").data
+    data = again.data("segments")
     assert data["taken_up"]["edits"] == 1
     assert abs(data["taken_up"]["at"] - time.time()) < PATIENCE
     assert data["can_undo"]
@@ -473,12 +427,12 @@ def test_corrections_are_taken_up_again_and_told(opened: Opener) -> None:
 
 
 def test_what_cannot_be_saved_is_shown(opened: Opener, home: Path) -> None:
-    browser = opened(language="zh")
+    page = opened(language="zh")
     home.write_text("no folder")
-    browser.edit("text", id=0, text="a")
-    assert browser.event("saved").data["state"] == "failed"
-    assert "无法" in browser.event("problem").content["error"]
-    assert browser.panel.transcript.segments[0].text == "a"
+    page.edit("text", id=0, text="a")
+    assert page.event("saved").data["state"] == "failed"
+    assert "无法" in page.event("problem").error
+    assert page.panel.transcript.segments[0].text == "a"
 
 
 # -- From Python ------------------------------------------------------------------------------
@@ -487,19 +441,19 @@ def test_what_cannot_be_saved_is_shown(opened: Opener, home: Path) -> None:
 def test_a_transcript_that_is_set_is_one_correction_and_lines_that_stay_keep_their_number(
     opened: Opener,
 ) -> None:
-    browser = opened()
-    panel = browser.panel
+    page = opened()
+    panel = page.panel
     seen: list[Transcript] = []
     panel.observe(lambda change: seen.append(change["new"]), "transcript")
     panel.transcript = Transcript.from_dict(panel.transcript.without(1).to_dict())
-    told = browser.event("changed")
+    told = page.event("changed")
     assert (told.data["first"], told.data["removed"], told.data["added"]) == (1, 1, 0)
     panel.transcript = panel.transcript.with_text(1, "not truncated")
-    assert browser.event("changed").lines.rows == [[2, "not truncated", "Ann", None, [], 1, 1]]
+    assert page.event("changed").lines.rows == [[2, "not truncated", "Ann", None, [], 1, 1]]
     assert [len(one.segments) for one in seen] == [3, 3]
     assert panel.edits == 2
     panel.undo()
-    assert browser.event("changed").data["can_redo"]
+    assert page.event("changed").data["can_redo"]
     panel.redo()
     panel.discard()
     assert panel.transcript.segments == SAID.segments
@@ -527,18 +481,18 @@ def test_whoever_observes_may_wait_for_another_thread_that_corrects(opened: Open
 
 
 def test_an_observer_may_correct_what_it_is_told(opened: Opener) -> None:
-    browser = opened()
+    page = opened()
 
     def tidies(change: Any) -> None:
         if "  " in change["new"].segments[0].text:
             text = " ".join(change["new"].segments[0].text.split())
-            browser.panel.transcript = change["new"].with_text(0, text)
+            page.panel.transcript = change["new"].with_text(0, text)
 
-    browser.panel.observe(tidies, "transcript")
-    browser.edit("text", id=0, text="a  b")
-    assert browser.texts()[0] == "a b"
-    browser.panel.undo()
-    assert browser.texts()[0] == "a b", "what is tidied is tidied again"
+    page.panel.observe(tidies, "transcript")
+    page.edit("text", id=0, text="a  b")
+    assert page.texts()[0] == "a b"
+    page.panel.undo()
+    assert page.texts()[0] == "a b", "what is tidied is tidied again"
 
 
 def test_a_transcript_that_is_set_just_when_a_job_begins_is_refused(
@@ -555,15 +509,15 @@ def test_a_transcript_that_is_set_just_when_a_job_begins_is_refused(
 
 
 def test_an_observer_that_fails_is_shown_and_the_correction_made(opened: Opener) -> None:
-    browser = opened()
+    page = opened()
 
     def fails(_: Any) -> None:
         raise RuntimeError("oh")
 
-    browser.panel.observe(fails, "transcript")
-    assert browser.edit("text", id=0, text="a").data["version"] == 1
-    assert any("oh" in one.content.get("error", "") for one in browser.told)
-    assert browser.panel.transcript.segments[0].text == "a"
+    page.panel.observe(fails, "transcript")
+    assert page.edit("text", id=0, text="a").data["version"] == 1
+    assert any("oh" in told["error"] for told in page.events("problem"))
+    assert page.panel.transcript.segments[0].text == "a"
 
 
 def test_lines_are_selected_from_either_side(opened: Opener) -> None:
@@ -588,113 +542,113 @@ def test_lines_are_selected_from_either_side(opened: Opener) -> None:
 
 
 def test_every_format_is_offered_and_what_is_impossible_says_why(opened: Opener) -> None:
-    browser = opened()
-    found = browser.ask("formats").data["formats"]
+    page = opened()
+    found = page.data("formats")["formats"]
     assert {one["name"] for one in found} == set(formats.names())
     assert found[0]["name"] == "srt"
     impossible = {one["name"]: one["why"] for one in found if not one["possible"]}
     assert list(impossible) == ["ctm"]
     assert "word times" in impossible["ctm"]
-    chinese = browser.ask("formats", language="zh").data["formats"]
+    chinese = page.data("formats", language="zh")["formats"]
     assert chinese[0]["text"] == "SubRip 字幕"
 
 
 @pytest.mark.parametrize("name", [name for name in formats.names() if name != "ctm"])
 def test_what_is_downloaded_is_what_save_writes(opened: Opener, tmp_path: Path, name: str) -> None:
-    browser = opened()
-    browser.edit("text", id=0, text="corrected")
-    reply = browser.ask("export", format=name)
+    page = opened()
+    page.edit("text", id=0, text="corrected")
+    reply = page.ask("export", format=name)
     assert reply.data["name"] == f"meeting{formats.suffix(name)}"
-    path = browser.panel.save(tmp_path / reply.data["name"])
-    assert path.read_bytes() == reply.buffers[0] == browser.panel.export(name)
+    path = page.panel.save(tmp_path / reply.data["name"])
+    assert path.read_bytes() == reply.buffers[0] == page.panel.export(name)
     assert (b"corrected" in reply.buffers[0]) == (name != "rttm")
 
 
 def test_a_format_that_cannot_hold_it_is_refused(opened: Opener) -> None:
-    browser = opened()
-    assert "word times" in browser.ask("export", format="ctm").content["error"]
-    assert "no format" in browser.ask("export", format="doc").content["error"]
+    page = opened()
+    assert "word times" in page.ask("export", format="ctm").error
+    assert "no format" in page.ask("export", format="doc").error
 
 
 def test_it_is_saved_beside_the_notebook_and_replaces_nothing_unasked(
     opened: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    browser = opened()
+    page = opened()
     path = tmp_path / "meeting.srt"
-    assert browser.ask("save", format="srt").data == {"path": str(path), "exists": False}
+    assert page.data("save", format="srt") == {"path": str(path), "exists": False}
     before = path.read_bytes()
-    browser.edit("text", id=0, text="corrected")
-    assert browser.ask("save", format="srt").data == {"path": str(path), "exists": True}
+    page.edit("text", id=0, text="corrected")
+    assert page.data("save", format="srt") == {"path": str(path), "exists": True}
     assert path.read_bytes() == before
-    browser.ask("save", format="srt", overwrite=True)
+    page.ask("save", format="srt", overwrite=True)
     assert b"corrected" in path.read_bytes()
 
 
 def test_names_are_safe_and_keep_their_dots(opened: Opener) -> None:
     named = dataclasses.replace(SAID, name="../talk v1.2")
-    assert opened(named).ask("export", format="txt").data["name"] == "talk v1.2.txt"
+    assert opened(named).data("export", format="txt")["name"] == "talk v1.2.txt"
 
 
 # -- Again ------------------------------------------------------------------------------------
 
 
 def test_lines_are_heard_again_and_taken_when_accepted(opened: Opener, tiny: str) -> None:
-    browser = opened()
-    browser.edit("speaker", id=0, speaker="Bob", count=2)
-    found = browser.ask("retranscribe", first=0, last=1, model=tiny).data
+    page = opened()
+    page.edit("speaker", id=0, speaker="Bob", count=2)
+    found = page.data("retranscribe", first=0, last=1, model=tiny)
     assert (found["first"], found["last"], found["model"]) == (0, 1, "whisper-tiny-meeting")
     assert found["complete"]
     assert "good morning everyone" in found["text"]
     assert all(0.7 <= start < stop <= 5.3 for start, stop, _ in found["segments"])
-    states = {one.data["state"] for one in browser.told if one.content.get("event") == "again"}
+    states = {told["state"] for told in page.events("again")}
     assert states <= {"waiting", "loading", "running", "finished"}
     assert "finished" in states
-    browser.edit("insert", start=0.1, stop=0.5, text="hm")  # the lines have moved meanwhile
-    reply = browser.edit("replace", id=0, count=2, proposal=found["proposal"])
-    texts = browser.texts()
+    page.edit("insert", start=0.1, stop=0.5, text="hm")  # the lines have moved meanwhile
+    reply = page.edit("replace", id=0, count=2, proposal=found["proposal"])
+    texts = page.texts()
     assert texts[0] == "hm"
     assert texts[-2:] == ["truncated her", "thank you"]
     assert " ".join(texts[1:-2]) == found["text"]
     assert all(row[2] == "Bob" for row in reply.lines.rows)
-    assert browser.panel.transcript.segments[1].words, "the lines had them, so they have them again"
-    browser.ask("undo")
-    assert browser.texts()[1] == "good morning everyone"
-    assert browser.ask("models").data["chosen"] == tiny
+    assert page.panel.transcript.segments[1].words, "the lines had them, so they have them again"
+    page.ask("undo")
+    assert page.texts()[1] == "good morning everyone"
+    assert page.data("models")["chosen"] == tiny
 
 
 def test_a_proposal_of_lines_that_are_gone_is_told(opened: Opener, tiny: str) -> None:
-    browser = opened()
-    found = browser.ask("retranscribe", first=3, last=3, model=tiny).data
-    browser.edit("delete", id=3)
-    gone = browser.edit("replace", id=3, count=1, proposal=found["proposal"])
-    assert "no longer there" in gone.content["error"]
-    assert "no longer at hand" in browser.edit("replace", id=0, proposal=99).content["error"]
+    page = opened()
+    found = page.data("retranscribe", first=3, last=3, model=tiny)
+    page.edit("delete", id=3)
+    gone = page.edit("replace", id=3, count=1, proposal=found["proposal"])
+    assert "no longer there" in gone.error
+    assert "no longer at hand" in page.edit("replace", id=0, proposal=99).error
 
 
 def test_hearing_again_can_be_stopped(
     opened: Opener, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    browser = opened()
+    page = opened()
     must_be_here = _forecast.must_be_here
 
     def stopped_meanwhile(spec: Any) -> None:
-        browser.panel._answer_stop_again()
+        page.panel._answer_stop_again()
         must_be_here(spec)
 
     monkeypatch.setattr(_forecast, "must_be_here", stopped_meanwhile)
-    found = browser.ask("retranscribe", first=0, last=3, model=tiny).data
+    found = page.data("retranscribe", first=0, last=3, model=tiny)
     assert not found["complete"]
     assert found["segments"] == []
     monkeypatch.undo()
-    assert browser.ask("retranscribe", first=3, last=3, model=tiny).data["complete"]
+    assert page.data("retranscribe", first=3, last=3, model=tiny)["complete"]
 
 
 def test_what_is_not_on_this_machine_is_not_fetched_by_a_click(opened: Opener) -> None:
-    browser = opened()
-    reply = browser.ask("retranscribe", first=0, last=0, model="whisper-small")
-    assert 'nbasr.models.load("whisper-small")' in reply.content["error"]
-    assert "no longer there" in browser.ask("retranscribe", first=2, last=9).content["error"]
+    page = opened()
+    reply = page.ask("retranscribe", first=0, last=0, model="whisper-small")
+    assert 'nbasr.models.load("whisper-small")' in reply.error
+    assert "no longer there" in page.ask("retranscribe", first=2, last=9).error
 
 
 def test_pauses_around_the_lines_are_heard_but_not_their_neighbours() -> None:
@@ -744,99 +698,99 @@ A, B = Segment(0.0, 1.0, "one"), Segment(1.0, 2.0, "two")
 def test_text_is_shown_as_it_comes_and_cannot_be_corrected_before_the_end(
     opened: Opener, meeting: Recording
 ) -> None:
-    browser = opened()
-    panel, job = browser.panel, FakeJob(meeting)
+    page = opened()
+    panel, job = page.panel, FakeJob(meeting)
     panel.follow(job)  # type: ignore[arg-type]
-    begun = browser.event("changed").data
+    begun = page.event("changed").data
     assert (begun["removed"], begun["count"], begun["read_only"]) == (4, 0, True)
-    assert browser.event("job").data["state"] == "waiting"
+    assert page.event("job").data["state"] == "waiting"
     job.step("running", A)
-    grown = browser.event("changed")
+    grown = page.event("changed")
     assert (grown.data["first"], grown.data["removed"], grown.data["added"]) == (0, 0, 1)
-    told = browser.event("job").data
+    told = page.event("job").data
     assert (told["speed"], told["left"], told["total"]) == (3.0, 10.0, 60.0)
-    assert "by a job" in browser.edit("text", id=4, text="x").content["error"]
+    assert "by a job" in page.edit("text", id=4, text="x").error
     for refused in (panel.undo, panel.discard):
         with pytest.raises(OptionError, match="by a job"):
             refused()
     job.step("running")
     job.step("finished", A, B)
-    grown = browser.event("changed")
+    grown = page.event("changed")
     assert (grown.data["first"], grown.data["removed"], grown.data["added"]) == (1, 0, 1)
     assert (grown.data["job"], grown.data["read_only"]) == (None, False)
     assert grown.data["complete"]
-    assert [row[1] for row in browser.ask("segments").lines.rows] == ["one", "two"]
+    assert [row[1] for row in page.ask("segments").lines.rows] == ["one", "two"]
     assert panel.machine.segments == panel.transcript.segments == (A, B)
-    assert browser.edit("text", id=grown.lines.rows[0][0], text="too").data["edits"] == 1
+    assert page.edit("text", id=grown.lines.rows[0][0], text="too").data["edits"] == 1
     assert job.observers == []
 
 
 def test_versions_never_leave_one_out(opened: Opener, meeting: Recording) -> None:
-    browser = opened()
+    page = opened()
     job = FakeJob(meeting)
-    browser.panel.follow(job)  # type: ignore[arg-type]
+    page.panel.follow(job)  # type: ignore[arg-type]
     job.step("running", A)
     job.step("finished", A, B)
-    browser.edit("text", id=0, text="x")  # refused: that line is gone
-    browser.edit("delete", id=browser.ask("segments").lines.rows[0][0])
-    told = [one.data for one in browser.told if one.content.get("event") == "changed"]
+    page.edit("text", id=0, text="x")  # refused: that line is gone
+    page.edit("delete", id=page.ask("segments").lines.rows[0][0])
+    told = page.events("changed")
     changes = [data["version"] for data in told if data["removed"] or data["added"]]
     assert changes == [1, 2, 3]
     assert sorted(data["version"] for data in told) == [data["version"] for data in told]
-    assert browser.ask("segments").data["version"] == 4
+    assert page.data("segments")["version"] == 4
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])
 def test_a_job_that_heard_nothing_gives_back_what_was_there(
     opened: Opener, meeting: Recording, state: str
 ) -> None:
-    browser = opened()
-    browser.edit("text", id=0, text="corrected")
+    page = opened()
+    page.edit("text", id=0, text="corrected")
     job = FakeJob(meeting)
-    browser.panel.follow(job)  # type: ignore[arg-type]
+    page.panel.follow(job)  # type: ignore[arg-type]
     job.step(state, error=ModelError("It broke.") if state == "failed" else None)
-    assert browser.texts()[0] == "corrected"
-    assert browser.ask("undo").data["edits"] == 0
-    notices = browser.ask("segments").data["notices"]
+    assert page.texts()[0] == "corrected"
+    assert page.data("undo")["edits"] == 0
+    notices = page.data("segments")["notices"]
     assert notices == (["It broke."] if state == "failed" else [])
 
 
 def test_what_a_stopped_job_has_heard_stays_and_can_be_corrected(
     opened: Opener, meeting: Recording
 ) -> None:
-    browser = opened()
+    page = opened()
     job = FakeJob(meeting)
-    browser.panel.follow(job)  # type: ignore[arg-type]
+    page.panel.follow(job)  # type: ignore[arg-type]
     job.step("stopped", A)
-    assert browser.texts() == ["one"]
-    assert not browser.ask("segments").data["complete"]
-    browser.panel.transcript = browser.panel.transcript.with_text(0, "won")
-    assert browser.panel.edits == 1
+    assert page.texts() == ["one"]
+    assert not page.data("segments")["complete"]
+    page.panel.transcript = page.panel.transcript.with_text(0, "won")
+    assert page.panel.edits == 1
 
 
 def test_a_job_that_hears_the_same_again_takes_its_corrections_up(
     opened: Opener, meeting: Recording
 ) -> None:
-    browser = opened()
-    browser.edit("text", id=3, text="thanks")
+    page = opened()
+    page.edit("text", id=3, text="thanks")
     job = FakeJob(meeting)
-    browser.panel.follow(job)  # type: ignore[arg-type]
+    page.panel.follow(job)  # type: ignore[arg-type]
     job.step("running", *SAID.segments[:2])
     job.step("finished", *SAID.segments)
-    assert browser.texts()[3] == "thanks"
-    assert browser.ask("segments").data["taken_up"]["edits"] == 1
+    assert page.texts()[3] == "thanks"
+    assert page.data("segments")["taken_up"]["edits"] == 1
 
 
 def test_another_job_may_be_followed_before_the_first_has_ended(
     opened: Opener, meeting: Recording
 ) -> None:
-    browser = opened()
+    page = opened()
     first, second = FakeJob(meeting), FakeJob(meeting)
-    browser.panel.follow(first)  # type: ignore[arg-type]
-    browser.panel.follow(second)  # type: ignore[arg-type]
+    page.panel.follow(first)  # type: ignore[arg-type]
+    page.panel.follow(second)  # type: ignore[arg-type]
     first.step("finished", A)
     second.step("finished", B)
-    assert browser.texts() == ["two"]
+    assert page.texts() == ["two"]
 
 
 def test_a_job_of_another_recording_is_refused(opened: Opener, meeting: Recording) -> None:
@@ -850,17 +804,17 @@ def test_a_job_of_another_recording_is_refused(opened: Opener, meeting: Recordin
 def test_a_real_job_ends_as_the_panels_transcript(
     opened: Opener, meeting: Recording, tiny: str
 ) -> None:
-    browser = opened(Transcript(()))
+    page = opened(Transcript(()))
     job = nbasr.submit(meeting, model=tiny, max_seconds=20)
-    browser.panel.follow(job)
+    page.panel.follow(job)
     found = job.result()
     assert isinstance(found, Transcript)
-    while browser.event("job").data["state"] != "finished":
+    while page.event("job").data["state"] != "finished":
         pass
-    assert browser.panel.machine.text == found.text
-    assert browser.texts() == [segment.text for segment in found.segments]
-    assert browser.panel.transcript.seconds == found.seconds
-    assert browser.edit("delete", id=browser.ask("segments").lines.rows[0][0]).data["edits"] == 1
+    assert page.panel.machine.text == found.text
+    assert page.texts() == [segment.text for segment in found.segments]
+    assert page.panel.transcript.seconds == found.seconds
+    assert page.edit("delete", id=page.ask("segments").lines.rows[0][0]).data["edits"] == 1
 
 
 # -- Without a kernel ---------------------------------------------------------------------------
@@ -869,16 +823,16 @@ def test_a_real_job_ends_as_the_panels_transcript(
 def test_the_still_form_shows_the_corrected_text_and_how_much_was_corrected(
     opened: Opener,
 ) -> None:
-    browser = opened()
-    assert "corrected" not in browser.panel.still()
-    browser.edit("text", id=0, text="<b>hello</b>")
-    still = browser.panel.still()
+    page = opened()
+    assert "corrected" not in page.panel.still()
+    page.edit("text", id=0, text="<b>hello</b>")
+    still = page.panel.still()
     assert "&lt;b&gt;hello" in still
     assert "1 line corrected" in still
     assert "good morning" not in still
-    browser.edit("text", id=3, text="thanks")
-    browser.panel.language = "zh"
-    assert "已修改 2 行" in browser.panel.still()
+    page.edit("text", id=3, text="thanks")
+    page.panel.language = "zh"
+    assert "已修改 2 行" in page.panel.still()
 
 
 def test_the_still_form_of_an_endless_talk_is_bounded(meeting: Recording) -> None:
@@ -900,3 +854,17 @@ def test_closing_writes_what_waits_and_twice_is_once(
     panel.close()
     panel.close()
     assert len(list(home.rglob("*.json"))) == 1
+
+
+def test_a_closed_panel_that_is_collected_takes_no_lock(meeting: Recording) -> None:
+    # The collector interrupts whoever it likes: here one who holds the lock of all drafts.
+    panel = TranscriptPanel(SAID, meeting)
+    panel.close()
+    gone = weakref.ref(panel)
+    with _autosave.Keeper._all_lock:
+        collecting = threading.Thread(target=gc.collect, daemon=True)
+        del panel
+        collecting.start()
+        collecting.join(PATIENCE)
+        assert not collecting.is_alive()
+    assert gone() is None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pages
 import pytest
 from soundfiles import encode, speechlike, tone
 
@@ -23,58 +23,25 @@ from nbasr import settings
 from nbasr.errors import AudioError, OptionError
 from nbasr.widgets.upload import UploadPanel
 
-PATIENCE = 30.0
 DONE = ("ready", "same", "problem")
 
 
-class Page:
-    """A browser's page as a panel sees it: it asks, and hears answers and events."""
+class Page(pages.Page):
+    """A page that sends files as the browser does."""
 
-    def __init__(self, panel: UploadPanel) -> None:
-        self.panel = panel
-        self.rows: dict[str, dict[str, Any]] = {}
-        self.told: list[dict[str, Any]] = []
-        self._answers: dict[int, tuple[dict[str, Any], Sequence[Any]]] = {}
-        self._numbers = itertools.count()
-        self._news = threading.Condition()
-        panel.send = self._hear
-
-    def _hear(self, content: dict[str, Any], buffers: Sequence[Any] = ()) -> None:
-        with self._news:
-            if content.get("event") == "row":
-                self.rows[content["row"]["id"]] = content["row"]
-            if "event" in content:
-                self.told.append(content)
-            else:
-                self._answers[content["answer"]] = (content, buffers)
-            self._news.notify_all()
-
-    def wait(self, until: Callable[[], Any]) -> None:
-        with self._news:
-            assert self._news.wait_for(until, PATIENCE), (self.rows, self.told)
-
-    def raw(
-        self, ask: str, /, *buffers: bytes, **values: Any
-    ) -> tuple[dict[str, Any], Sequence[Any]]:
-        number = next(self._numbers)
-        asked = {"ask": ask, "number": number, **values}
-        self.panel._handle_custom_msg(asked, [memoryview(buffer) for buffer in buffers])
-        self.wait(lambda: number in self._answers)
-        return self._answers[number]
-
-    def ask(self, what: str, /, *buffers: bytes, **values: Any) -> dict[str, Any]:
-        answer, _ = self.raw(what, *buffers, **values)
-        assert "error" not in answer, answer
-        return answer["data"]
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """All rows as they were told last."""
+        return {told["row"]["id"]: told["row"] for told in self.events("row")}
 
     def begin(
         self, name: str, size: int | None, modified: int = 1, kind: str = "file", row: str = ""
     ) -> dict[str, Any]:
         values = {"name": name, "size": size, "modified": modified, "kind": kind}
-        return self.ask("begin", **values, row=row, client="c")
+        return self.data("begin", **values, row=row, client="c")
 
     def upload(self, name: str, data: bytes, modified: int = 1) -> dict[str, Any]:
-        """Send a file as the browser does; return its row when that is done."""
+        """Send a file; return its row when that is done."""
         begun = self.begin(name, len(data), modified)
         row = begun["row"]["id"]
         if begun["row"]["state"] == "sending":
@@ -82,8 +49,8 @@ class Page:
             assert begun["crc32"] == zlib.crc32(data[:offset])
             while offset < len(data):
                 piece = data[offset : offset + 100_000]
-                offset = self.ask("slice", piece, row=row, offset=offset)["received"]
-            self.ask("finish", row=row, size=len(data), crc32=zlib.crc32(data))
+                offset = self.data("slice", piece, row=row, offset=offset)["received"]
+            self.data("finish", row=row, size=len(data), crc32=zlib.crc32(data))
         return self.done(row)
 
     def done(self, row: str) -> dict[str, Any]:
@@ -144,7 +111,7 @@ def test_everybody_who_wants_to_know_is_told(tmp_path: Path, talk: bytes) -> Non
     page = Page(panel)
     row = page.upload("talk.mp3", talk)["id"]
     page.wait(lambda: panel.recordings and len(heard) == 2)
-    page.ask("remove", row=row)
+    page.data("remove", row=row)
     assert heard == [1, nbasr.Recording.open(tmp_path / "talk.mp3"), 0]
     panel.close()
 
@@ -153,8 +120,8 @@ def test_what_a_callback_raises_is_shown_in_the_panel(tmp_path: Path, talk: byte
     panel = UploadPanel(tmp_path, on_recording=lambda recording: 1 / 0)
     page = Page(panel)
     assert page.upload("talk.mp3", talk)["state"] == "ready"
-    page.wait(lambda: any(told["event"] == "problem" for told in page.told))
-    (problem,) = (told for told in page.told if told["event"] == "problem")
+    page.wait(lambda: page.events("problem"))
+    (problem,) = page.events("problem")
     assert problem["error"] == "ZeroDivisionError: division by zero"
     assert "on_recording=lambda" in problem["trace"]
     panel.close()
@@ -169,7 +136,7 @@ def test_an_observer_that_raises_keeps_nothing_from_the_callback(
     page = Page(panel)
     page.upload("talk.mp3", talk)
     page.wait(lambda: heard)
-    assert [told["error"] for told in page.told if told["event"] == "problem"] == [
+    assert [told["error"] for told in page.events("problem")] == [
         "ZeroDivisionError: division by zero"
     ]
     panel.close()
@@ -218,9 +185,9 @@ def test_a_folder_that_is_removed_before_the_end_is_told_at_the_row(
     panel: UploadPanel, page: Page, talk: bytes
 ) -> None:
     row = page.begin("talk.mp3", len(talk))["row"]["id"]
-    page.ask("slice", talk, row=row, offset=0)
+    page.data("slice", talk, row=row, offset=0)
     shutil.rmtree(panel.folder)
-    page.ask("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
+    page.data("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
     done = page.done(row)
     assert done["note"][0] == "upload.gone"
     assert done["again"]
@@ -261,18 +228,18 @@ def test_refusals_are_told_at_the_row(
 
 def test_a_damaged_file_is_told_and_can_be_sent_again(page: Page, talk: bytes) -> None:
     row = page.begin("talk.mp3", len(talk))["row"]["id"]
-    page.ask("slice", talk, row=row, offset=0)
-    page.ask("finish", row=row, size=len(talk), crc32=0)
+    page.data("slice", talk, row=row, offset=0)
+    page.data("finish", row=row, size=len(talk), crc32=0)
     assert page.done(row)["note"] == ("upload.damaged", {"name": "talk.mp3"})
     assert page.begin("talk.mp3", len(talk), row=row)["offset"] == 0
-    page.ask("slice", talk, row=row, offset=0)
-    page.ask("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
+    page.data("slice", talk, row=row, offset=0)
+    page.data("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
     assert page.done(row)["state"] == "ready"
 
 
 def test_finishing_twice_is_as_once(panel: UploadPanel, page: Page, talk: bytes) -> None:
     row = page.upload("talk.mp3", talk)["id"]
-    page.ask("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
+    page.data("finish", row=row, size=len(talk), crc32=zlib.crc32(talk))
     assert page.rows[row]["state"] == "ready"
     assert len(panel.recordings) == 1
 
@@ -282,7 +249,7 @@ def test_finishing_twice_is_as_once(panel: UploadPanel, page: Page, talk: bytes)
 
 def test_after_a_reload_the_same_file_goes_on_in_its_row(page: Page, talk: bytes) -> None:
     row = page.begin("talk.mp3", len(talk))["row"]["id"]
-    page.ask("slice", talk[:10_000], row=row, offset=0)
+    page.data("slice", talk[:10_000], row=row, offset=0)
     again = page.begin("talk.mp3", len(talk))
     assert (again["row"]["id"], again["offset"]) == (row, 10_000)
     assert page.upload("talk.mp3", talk)["state"] == "ready"
@@ -295,15 +262,15 @@ def test_another_panel_shows_what_was_broken_off_and_goes_on_with_it(
     earlier = UploadPanel(tmp_path)
     page = Page(earlier)
     row = page.begin("talk.mp3", len(talk))["row"]["id"]
-    page.ask("slice", talk[:10_000], row=row, offset=0)
+    page.data("slice", talk[:10_000], row=row, offset=0)
     later = UploadPanel(tmp_path)
     second = Page(later)
-    (found,) = second.ask("rows")["rows"]
+    (found,) = second.data("rows")["rows"]
     assert (found["state"], found["received"], found["size"]) == ("interrupted", 10_000, len(talk))
     done = second.upload("talk.mp3", talk)
     assert (done["id"], done["state"]) == (found["id"], "ready")
-    answer, _ = page.raw("slice", talk[10_000:], row=row, offset=10_000)
-    assert answer["error"] == "talk.mp3 is being sent from another page or notebook."
+    answer = page.ask("slice", talk[10_000:], row=row, offset=10_000)
+    assert answer.error == "talk.mp3 is being sent from another page or notebook."
     earlier.close()
     later.close()
     assert listed(tmp_path) == ["talk.mp3"]
@@ -318,27 +285,27 @@ def test_what_was_broken_off_can_be_thrown_away(
     earlier.close()
     later = UploadPanel(tmp_path)
     page = Page(later)
-    (found,) = page.ask("rows")["rows"]
-    page.ask("remove", row=found["id"])
-    assert (listed(tmp_path), page.ask("rows")["rows"]) == ([], [])
+    (found,) = page.data("rows")["rows"]
+    page.data("remove", row=found["id"])
+    assert (listed(tmp_path), page.data("rows")["rows"]) == ([], [])
     later.close()
 
 
 def test_a_file_that_was_cancelled_leaves_nothing(panel: UploadPanel, page: Page) -> None:
     row = page.begin("talk.mp3", 1000)["row"]["id"]
-    page.ask("slice", b"x" * 100, row=row, offset=0)
-    page.ask("remove", row=row)
-    assert (listed(panel.folder), page.ask("rows")["rows"]) == ([], [])
-    answer, _ = page.raw("slice", b"x" * 100, row=row, offset=100)
-    assert answer["error"] == "Nothing more is expected for that file; choose it again."
+    page.data("slice", b"x" * 100, row=row, offset=0)
+    page.data("remove", row=row)
+    assert (listed(panel.folder), page.data("rows")["rows"]) == ([], [])
+    answer = page.ask("slice", b"x" * 100, row=row, offset=100)
+    assert answer.error == "Nothing more is expected for that file; choose it again."
 
 
 def test_another_file_of_the_same_looks_begins_anew(page: Page, talk: bytes) -> None:
     row = page.begin("talk.mp3", len(talk))["row"]["id"]
-    page.ask("slice", b"?" * 10_000, row=row, offset=0)
+    page.data("slice", b"?" * 10_000, row=row, offset=0)
     again = page.begin("talk.mp3", len(talk))
     assert again["crc32"] != zlib.crc32(talk[:10_000])
-    page.ask("restart", row=row)
+    page.data("restart", row=row)
     assert page.upload("talk.mp3", talk)["state"] == "ready"
 
 
@@ -349,13 +316,13 @@ def test_what_the_microphone_has_sent_can_be_kept_after_a_crash(
     crashed = UploadPanel(tmp_path)
     page = Page(crashed)
     row = page.begin("Recording 1.mp3", None, 0, "microphone")["row"]["id"]
-    page.ask("slice", talk[: len(talk) // 2], row=row, offset=0)
+    page.data("slice", talk[: len(talk) // 2], row=row, offset=0)
     crashed.close()
     later = UploadPanel(tmp_path)
     page = Page(later)
-    (found,) = page.ask("rows")["rows"]
+    (found,) = page.data("rows")["rows"]
     assert (found["state"], found["kind"]) == ("interrupted", "microphone")
-    page.ask("keep", row=found["id"])
+    page.data("keep", row=found["id"])
     assert page.done(found["id"])["state"] == "ready"
     assert later.recordings[0].duration == pytest.approx(1.5, abs=0.1)
     assert listed(tmp_path) == ["Recording 1.mp3"]
@@ -366,7 +333,7 @@ def test_a_recording_that_is_announced_twice_is_one(panel: UploadPanel, page: Pa
     """The kernel was busy, and the page asked again."""
     begun = [page.begin("Recording 1.webm", None, 0, "microphone") for _ in range(2)]
     assert begun[0]["row"]["id"] == begun[1]["row"]["id"]
-    assert page.ask("slice", b"x" * 100, row=begun[0]["row"]["id"], offset=0)["received"] == 100
+    assert page.data("slice", b"x" * 100, row=begun[0]["row"]["id"], offset=0)["received"] == 100
     assert page.begin("Recording 1.webm", None, 0, "microphone")["offset"] == 100
     assert len([name for name in listed(panel.folder) if name.endswith(".part")]) == 1
 
@@ -377,11 +344,11 @@ def test_keeping_twice_is_as_once(
     panel = UploadPanel(tmp_path)
     page = Page(panel)
     row = page.begin("Recording 1.mp3", None, 0, "microphone")["row"]["id"]
-    page.ask("slice", talk, row=row, offset=0)
+    page.data("slice", talk, row=row, offset=0)
     for _ in range(2):
-        page.ask("keep", row=row)
+        page.data("keep", row=row)
     assert page.done(row)["state"] == "ready"
-    states = [told["row"]["state"] for told in page.told if told["event"] == "row"]
+    states = [told["row"]["state"] for told in page.events("row")]
     assert "problem" not in states
     panel.close()
 
@@ -392,11 +359,11 @@ def test_what_breaks_off_later_is_listed_later(
     """A page is loaded anew, and its new panel made, before the old one counts as broken off."""
     earlier = UploadPanel(panel.folder)
     Page(earlier).begin("Recording 1.mp3", None, 0, "microphone")
-    assert page.ask("rows")["rows"] == []
+    assert page.data("rows")["rows"] == []
     earlier.close()
     monkeypatch.setattr("nbasr.widgets._arrivals._QUIET", 0.0)
     for _ in range(2):
-        assert [row["state"] for row in page.ask("rows")["rows"]] == ["interrupted"]
+        assert [row["state"] for row in page.data("rows")["rows"]] == ["interrupted"]
 
 
 # -- Addresses and paths --------------------------------------------------------------------------
@@ -423,7 +390,7 @@ def test_an_address_is_fetched_into_the_folder(
     panel: UploadPanel, page: Page, web: str, tmp_path: Path, talk: bytes
 ) -> None:
     (tmp_path / "web" / "inter view.mp3").write_bytes(talk)
-    (row,) = page.ask("add", text=f" {web}/inter%20view.mp3?x=1 ")["rows"]
+    (row,) = page.data("add", text=f" {web}/inter%20view.mp3?x=1 ")["rows"]
     done = page.done(row)
     assert (done["state"], done["name"], done["kind"]) == ("ready", "inter view.mp3", "url")
     assert panel.files == (panel.folder / "inter view.mp3",)
@@ -433,10 +400,10 @@ def test_an_address_is_fetched_into_the_folder(
 def test_an_address_that_fails_can_be_tried_again(
     panel: UploadPanel, page: Page, web: str, tmp_path: Path, talk: bytes
 ) -> None:
-    (row,) = page.ask("add", text=f"{web}/talk.mp3")["rows"]
+    (row,) = page.data("add", text=f"{web}/talk.mp3")["rows"]
     assert "the server answers 404" in page.done(row)["problem"]
     (tmp_path / "web" / "talk.mp3").write_bytes(talk)
-    page.ask("retry", row=row)
+    page.data("retry", row=row)
     page.wait(lambda: page.rows[row]["state"] == "ready")
     assert listed(panel.folder) == ["talk.mp3"]
 
@@ -451,7 +418,7 @@ def test_an_address_that_fills_the_disk_is_told_as_such_and_leaves_nothing(
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
     try:
-        (row,) = page.ask("add", text=f"{web}/talk.mp3")["rows"]
+        (row,) = page.data("add", text=f"{web}/talk.mp3")["rows"]
         assert page.done(row)["note"][0] == "upload.disk_full"
         page.wait(lambda: listed(panel.folder) == [])
         with pytest.raises(AudioError, match=r"no room for the decoded sound of talk\.mp3"):
@@ -468,14 +435,13 @@ def test_an_address_that_fills_the_disk_is_told_as_such_and_leaves_nothing(
     ],
 )
 def test_an_address_that_is_none_is_told_at_its_row(page: Page, address: str, told: str) -> None:
-    (row,) = page.ask("add", text=address)["rows"]
+    (row,) = page.data("add", text=address)["rows"]
     assert told in page.done(row)["problem"]
 
 
 def test_other_kinds_of_addresses_are_not_taken_for_paths(page: Page) -> None:
     for kind in ("ftp", "file", "data"):
-        answer, _ = page.raw("add", text=f"{kind}://somewhere/talk.wav")
-        assert answer["error"] == (
+        assert page.ask("add", text=f"{kind}://somewhere/talk.wav").error == (
             f"Only http and https addresses are fetched, not {kind}; pass a path."
         )
 
@@ -483,9 +449,8 @@ def test_other_kinds_of_addresses_are_not_taken_for_paths(page: Page) -> None:
 def test_pipes_and_devices_are_not_opened(page: Page, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     for path in (tmp_path / "pipe.wav", "/dev/zero"):
-        answer, _ = page.raw("add", text=str(path))
-        assert "is not a regular file" in answer["error"]
-    assert page.raw("add", text=str(tmp_path / "*.wav"))[0]["error"].startswith("No file matches")
+        assert "is not a regular file" in page.ask("add", text=str(path)).error
+    assert page.ask("add", text=str(tmp_path / "*.wav")).error.startswith("No file matches")
 
 
 def test_a_file_that_became_shorter_is_told_when_it_is_to_be_heard(
@@ -493,11 +458,11 @@ def test_a_file_that_became_shorter_is_told_when_it_is_to_be_heard(
 ) -> None:
     path = tmp_path / "own.wav"
     nbasr.Recording.open((speechlike(3.0), 16000)).save(path)
-    (row,) = page.ask("add", text=str(path))["rows"]
+    (row,) = page.data("add", text=str(path))["rows"]
     assert page.done(row)["state"] == "ready"
     path.write_bytes(path.read_bytes()[:60])
-    answer, _ = page.raw("listen", row=row)
-    assert answer["error"] == "own.wav was changed since it was opened; open it again."
+    answer = page.ask("listen", row=row)
+    assert answer.error == "own.wav was changed since it was opened; open it again."
 
 
 def test_paths_are_opened_where_they_are(
@@ -508,7 +473,7 @@ def test_paths_are_opened_where_they_are(
     (folder / "2.mp3").write_bytes(talk)
     (folder / "10.flac").write_bytes(other)
     (folder / "notes.txt").write_text("none")
-    rows = page.ask("add", text=str(folder))["rows"]
+    rows = page.data("add", text=str(folder))["rows"]
     assert [page.done(row)["state"] for row in rows] == ["ready", "ready"]
     assert panel.files == (folder / "2.mp3", folder / "10.flac")
     assert not panel.folder.exists()
@@ -518,16 +483,16 @@ def test_paths_are_opened_where_they_are(
 
 
 def test_what_leads_nowhere_is_said(panel: UploadPanel, page: Page, tmp_path: Path) -> None:
-    answer, _ = page.raw("add", text=str(tmp_path / "no.wav"))
-    assert answer["error"] == f"There is no file 'no.wav' in {tmp_path}."
-    assert page.raw("add", text="  ")[0]["error"] == "Type a web address or a path first."
+    answer = page.ask("add", text=str(tmp_path / "no.wav"))
+    assert answer.error == f"There is no file 'no.wav' in {tmp_path}."
+    assert page.ask("add", text="  ").error == "Type a web address or a path first."
     with pytest.raises(AudioError, match="No file matches"):
         panel.add(tmp_path / "*.wav")
 
 
 def test_completions_are_offered(page: Page, tmp_path: Path) -> None:
     (tmp_path / "talk.wav").touch()
-    found = page.ask("complete", text=f"{tmp_path}/ta")
+    found = page.data("complete", text=f"{tmp_path}/ta")
     expected = [f"{tmp_path}/talk.wav"]
     assert found == {"texts": expected, "common": expected[0], "more": False}
 
@@ -540,14 +505,14 @@ def test_a_row_that_is_removed_leaves_the_file(
 ) -> None:
     first = page.upload("talk.mp3", talk)
     page.upload("other.flac", other)
-    page.ask("remove", row=first["id"])
+    page.data("remove", row=first["id"])
     assert [recording.name for recording in panel.recordings] == ["other.flac"]
     assert listed(panel.folder) == ["other.flac", "talk.mp3"]
 
 
 def test_the_first_seconds_can_be_heard(panel: UploadPanel, page: Page, talk: bytes) -> None:
     row = page.upload("talk.mp3", talk)
-    _, (sound,) = page.raw("listen", row=row["id"])
+    (sound,) = page.ask("listen", row=row["id"]).buffers
     samples = np.frombuffer(bytes(sound)[44:], "<i2")
     np.testing.assert_array_equal(samples, panel.recordings[0].samples)
 
@@ -584,10 +549,10 @@ def test_the_folder_is_told_as_people_write_it(
     panel: UploadPanel, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert page.ask("rows")["short_folder"] == "in"
+    assert page.data("rows")["short_folder"] == "in"
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert page.ask("rows")["short_folder"] == f"~{os.sep}in"
+    assert page.data("rows")["short_folder"] == f"~{os.sep}in"
     monkeypatch.setenv("HOME", "/nowhere")
-    assert page.ask("rows")["short_folder"] == str(tmp_path / "in")
+    assert page.data("rows")["short_folder"] == str(tmp_path / "in")

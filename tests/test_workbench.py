@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 import traitlets
+from pages import PATIENCE, Page
 
 import nbasr
 from nbasr.audio.recording import Recording
@@ -22,18 +22,7 @@ from nbasr.widgets import _work_choices
 from nbasr.widgets._panel import Panel
 from nbasr.widgets.workbench import Workbench
 
-PATIENCE = 60.0  # seconds; what is done in threads of its own is done long before
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("NBASR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture(scope="module")
-def meeting() -> Recording:
-    return nbasr.samples.open("meeting")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture(scope="module")
@@ -57,40 +46,6 @@ def made() -> Iterator[Callable[..., Workbench]]:
             bench.job.stop()
             assert bench.job.wait(PATIENCE)
         bench.close()
-
-
-class Page:
-    """What a browser asks of a workbench, and hears."""
-
-    def __init__(self, bench: Workbench) -> None:
-        self.bench = bench
-        self.told: list[dict[str, Any]] = []
-        self._answers: dict[int, dict[str, Any]] = {}
-        self._numbers = itertools.count()
-        self._news = threading.Condition()
-        bench.send = self._hear  # type: ignore[method-assign]
-
-    def _hear(self, content: dict[str, Any], buffers: Any = ()) -> None:
-        json.dumps(content, allow_nan=False)
-        with self._news:
-            if "answer" in content:
-                self._answers[content["answer"]] = content
-            else:
-                self.told.append(content)
-            self._news.notify_all()
-
-    def ask(self, kind: str, **values: Any) -> dict[str, Any]:
-        number = next(self._numbers)
-        self.bench._asked(None, {"ask": kind, "number": number, **values}, [])
-        with self._news:
-            assert self._news.wait_for(lambda: number in self._answers, PATIENCE), kind
-        return self._answers[number]
-
-    def data(self, kind: str, **values: Any) -> dict[str, Any]:
-        answer = self.ask(kind, **values)
-        assert "error" not in answer, answer
-        data: dict[str, Any] = answer["data"]
-        return data
 
 
 def until(panel: Panel, true: Callable[[], Any]) -> None:
@@ -360,7 +315,7 @@ def test_a_job_is_shown_read_and_kept(
     assert bench.transcript.recording == short
     assert bench.transcript.words, "a Whisper gives them"
     assert seen(bench)["lines"] == len(bench.transcript.segments)
-    assert page.told == [] or not [one for one in page.told if one.get("event") == "problem"]
+    assert not page.events("problem")
 
     bench.reader.transcript = text("corrected")
     assert bench.transcript.text == "corrected"
@@ -382,7 +337,7 @@ def test_two_runs_at_once_of_one_recording_are_refused_and_stop_keeps_what_is_th
     page = Page(bench)
     job = bench.transcribe()
     refused = page.ask("transcribe", language="zh")
-    assert "正在转写" in refused["error"]
+    assert "正在转写" in refused.error
     until(bench, lambda: job.partial.segments or job.is_done)
     page.data("stop")
     assert job.wait(PATIENCE)
@@ -419,7 +374,7 @@ def test_a_model_that_is_not_here_is_not_fetched(
 ) -> None:
     bench = made(short, model="whisper-small")
     answer = Page(bench).ask("transcribe", language="en")
-    assert answer["error"].startswith("whisper-small is not on this machine yet; load it in Models")
+    assert answer.error.startswith("whisper-small is not on this machine yet; load it in Models")
     assert bench.job is None
 
 
@@ -534,10 +489,10 @@ def test_corrections_of_a_recording_that_is_another_now_are_refused(
     page = Page(made())
     (draft,) = page.data("recent", limit=4)["drafts"]
     answer = page.ask("resume", key=draft["key"], language="en")
-    assert answer["error"].startswith("talk.wav is another recording")
+    assert answer.error.startswith("talk.wav is another recording")
     path.unlink()
     assert page.data("recent", limit=4)["drafts"][0]["here"] is False
-    assert "not there any more" in page.ask("resume", key="none", language="en")["error"]
+    assert "not there any more" in page.ask("resume", key="none", language="en").error
 
 
 # -- Without a kernel -----------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def set_budget(size: str | float | None, device: str = "auto") -> Budget | None:
             )
             raise OptionError(
                 f"A budget of {_units.size(wanted)} is less than the {_units.size(held)}{context} "
-                f"that are taken of {where}; {ways}."
+                f"in use on {where}; {ways}."
             )
         _budgets[where] = wanted
         models = sum(one.bytes for one in _ledger.values() if one.device == where)

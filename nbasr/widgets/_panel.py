@@ -215,7 +215,9 @@ class Panel(anywidget.AnyWidget):
         super().close()
 
     def __del__(self) -> None:
-        if "_threads" in self.__dict__:  # else it was refused, and nothing in it is there to close
+        # One that was refused has nothing to close, and one that is closed stays so: to close takes
+        # locks, and whoever is interrupted by the collector may hold them.
+        if "_threads" in self.__dict__ and self.comm is not None:
             super().__del__()
 
     @property

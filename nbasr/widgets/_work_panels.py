@@ -68,6 +68,7 @@ class WithPanels(WithDesks):
         with self._guard:
             if self._models is None:
                 self._models = ModelPanel(language=self.language)
+                self._models.observe(lambda _: self.tell("look", {}), "loaded")
                 self._tell_panels()
             return self._models
 

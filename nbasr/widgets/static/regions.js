@@ -1,5 +1,6 @@
 // Marked stretches of a recording: made from the selection, moved, named, heard, taken away.
 
+import { RATE } from "./pyramid.js";
 import { createRegionList } from "./regionlist.js";
 import { drawRegions, regionAt, regionRows } from "./regiondraw.js";
 import { clockText } from "./texts.js";
@@ -61,13 +62,16 @@ export function createRegions(frame, { model }, view, player) {
     commit(regions.map((region) => (region.id === id ? changed(region) : region)));
   }
 
+  /** To the sample, as the kernel has it: what it put right would come in the middle of the next drag. */
+  const toSample = (time) => Math.min(Math.round(time * RATE) / RATE, view.duration);
+
   /** A region with an edge, or the whole of it, elsewhere: inside the recording, and never empty. */
   function moved(region, part, to) {
     const { start, stop } = region;
-    if (part === "start") return { ...region, start: Math.max(0, Math.min(to, stop - SHORTEST)) };
-    if (part === "stop") return { ...region, stop: Math.min(view.duration, Math.max(to, start + SHORTEST)) };
-    const from = Math.max(0, Math.min(to, view.duration - (stop - start)));
-    return { ...region, start: from, stop: Math.min(from + stop - start, view.duration) };
+    if (part === "start") return { ...region, start: toSample(Math.max(0, Math.min(to, stop - SHORTEST))) };
+    if (part === "stop") return { ...region, stop: toSample(Math.max(to, start + SHORTEST)) };
+    const from = toSample(Math.max(0, Math.min(to, view.duration - (stop - start))));
+    return { ...region, start: from, stop: toSample(from + stop - start) };
   }
 
   function send() {

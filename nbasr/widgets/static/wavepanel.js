@@ -28,6 +28,7 @@ const MIN_PAUSE = 0.2; // s; what nbasr.chunking takes for a pause where nothing
 export async function createWavePanel(frame, context, { regions = true, hint = "" } = {}) {
   const { model } = context;
   const { t } = frame;
+  frame.root.classList.add("nbasr-with-wave");
   const sound = await loadSound(frame, context);
   frame.signal.throwIfAborted(); // what is made for a view that is gone would never be taken away
   const about = model.get("about");

@@ -33,7 +33,7 @@ function render(context) {
     else begin();
   };
   const bar = createWorkBar(frame, state, { transcribe, stop: guard(() => link.ask("stop")) });
-  const run = createWorkRun(frame, state, { toModels: () => show("models") });
+  const run = createWorkRun(frame, state, { toModels: () => show("models"), back: () => bar.begin.focus() });
   const start = createWorkStart(frame);
   const mounts = createMounts(frame, context);
   const slots = Object.fromEntries(["upload", "waveform", "tuner", "reader", "models"].map((name) => [name, mounts.slot()]));
@@ -112,6 +112,11 @@ function render(context) {
     looking = setTimeout(guard(look), LOOK_MS);
   }
 
+  link.on("look", () => { // models came or went
+    lookedAt = "";
+    lookSoon(state.desk);
+  });
+
   async function look() {
     const asked = lookedAt;
     const { data } = await link.ask("look", { language: t.language }, { aside: true });
@@ -119,6 +124,18 @@ function render(context) {
     bar.offer(data);
     run.forecast(data.forecast ?? null);
   }
+
+  // -- Files dropped beside the panel that takes them -------------------------------------------------
+
+  const brings = (event) => !event.defaultPrevented && event.dataTransfer?.types.includes("Files");
+  frame.root.addEventListener("dragover", (event) => brings(event) && event.preventDefault(), { signal });
+  frame.root.addEventListener("drop", (event) => {
+    if (!brings(event)) return;
+    event.preventDefault(); // else the browser would leave the notebook for the file
+    show("recording");
+    const taker = frame.root.querySelector(".nbasr-upload");
+    taker?.dispatchEvent(new DragEvent("drop", { dataTransfer: event.dataTransfer, cancelable: true }));
+  }, { signal });
 
   frame.body.append(tabs.element, bar.element, run.element, ...Object.values(tabs.pages));
   state.on(update);

@@ -7,11 +7,11 @@ import { isActive } from "./workstate.js";
 /**
  * @param frame of the panel
  * @param state of `createWorkState`
- * @param {{toModels: () => void, transcribe: () => void}} actions
+ * @param {{toModels: () => void, back: () => void}} actions `back`: a question had the focus
  * @returns {{element: HTMLElement, update: () => void, forecast: (found: object|null) => void,
  *   ask: (edits: number, yes: () => void) => void}}
  */
-export function createWorkRun(frame, state, { toModels }) {
+export function createWorkRun(frame, state, { toModels, back }) {
   const { t, say } = frame;
   const fill = h("div");
   const bar = h("div.nb-work-progress", {
@@ -107,6 +107,7 @@ export function createWorkRun(frame, state, { toModels }) {
       const close = () => {
         question.hidden = true;
         line.hidden = false;
+        back();
       };
       const go = button({ label: t("work.again_yes"), showLabel: true, primary: true, onclick: () => (close(), yes()) });
       question.replaceChildren(h("span", {}, t(edits === 1 ? "work.again_one" : "work.again_ask", { edits })), go,

@@ -17,6 +17,7 @@ export function createWorkStart(frame) {
     label: t("work.sample"), icon: "play", showLabel: true, onclick: guard(() => link.ask("sample", {}, { aside: true })),
   });
   sample.title = t("work.sample_hint");
+  let going = false;
   const element = h("div.nb-work-start", {}, box, h("div.nb-row", {}, h("span.nb-dim", {}, t("work.no_file")), sample));
 
   function row(draft) {
@@ -25,11 +26,12 @@ export function createWorkStart(frame) {
     const go = h("button.nb-work-resume", {
       type: "button", disabled: !draft.here, title: draft.here ? draft.path : t("work.gone", { path: draft.path }),
       onclick: guard(async () => {
-        go.disabled = true;
+        if (going) return;
+        going = true; // to disable the button would drop the focus
         try {
           await link.ask("resume", { key: draft.key }, { aside: true });
         } finally {
-          go.disabled = false;
+          going = false;
         }
       }),
     }, icon("text"), h("strong", {}, draft.name), h("span.nb-dim", {}, [edits, draft.model, when].filter(Boolean).join(" · ")),
