@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import gc
 import os
 import subprocess
@@ -105,11 +106,12 @@ def test_a_job_gives_what_transcribe_gives(meeting: Recording, tiny: str, whole:
 
 
 def test_what_is_transcribed_so_far_grows(meeting: Recording, tiny: str, whole: Any) -> None:
-    job = submitted(meeting, model=tiny, max_seconds=4, batch_size=1)
     sizes: list[int] = []
-    job.observe(lambda job: sizes.append(len(job.partial.segments)))
-    assert not job.partial.complete
-    assert job.partial.name == meeting.name
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=4, batch_size=1)
+        job.observe(lambda job: sizes.append(len(job.partial.segments)))
+        assert not job.partial.complete
+        assert job.partial.name == meeting.name
     whole = job.result(PATIENCE)
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 3
@@ -128,8 +130,9 @@ def test_what_is_so_far_is_one_object_until_more_comes(meeting: Recording, tiny:
 
 def test_many_recordings_give_a_list(meeting: Recording, tiny: str, whole: Any) -> None:
     short = meeting.read(0.0, 5.0), 16_000
-    job = submitted([short, meeting], model=tiny, max_seconds=6)
-    assert [len(one.segments) for one in job.partial] in ([0, 0], [1, 0])
+    with turns.turn("cpu"):
+        job = submitted([short, meeting], model=tiny, max_seconds=6)
+        assert [len(one.segments) for one in job.partial] == [0, 0]
     found = job.result(PATIENCE)
     assert found[1].segments == whole.segments
     assert job.name == "2 recordings"
@@ -149,8 +152,9 @@ def test_mistakes_are_told_at_once(meeting: Recording, tiny: str, tmp_path: Path
 
 
 def test_a_stopped_job_keeps_what_was_heard(meeting: Recording, tiny: str) -> None:
-    job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
-    job.observe(lambda job: job.stop() if has_text(job) else None)
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
+        job.observe(lambda job: job.stop() if has_text(job) else None)
     found = job.result(PATIENCE)
     assert job.state == "stopped"
     assert job.progress.state == "interrupted"
@@ -241,6 +245,7 @@ def test_what_the_engine_raises_comes_with_what_was_heard(
     assert has_text(job)
     assert "partial holds them" in caught.value.__notes__[0]
     assert "failed" in str(job)
+    job._thread.join(PATIENCE)  # it may still be telling its observers
     gone = weakref.ref(nbasr.models.resident()[0].engine)
     nbasr.models.unload_all()
     gc.collect()
@@ -251,14 +256,14 @@ def test_what_the_engine_raises_comes_with_what_was_heard(
 def test_a_model_that_is_unloaded_by_hand_fails_its_job_in_a_sentence(
     meeting: Recording, tiny: str
 ) -> None:
-    job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
-
     def unload(job: Job) -> None:
         if has_text(job):
             take_off()
             nbasr.models.unload("whisper-tiny-meeting")
 
-    take_off = job.observe(unload)
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
+        take_off = job.observe(unload)
     with pytest.raises(ModelError, match="was unloaded; load it again"):
         job.result(PATIENCE)
     assert has_text(job)
@@ -268,8 +273,9 @@ def test_a_job_keeps_its_model_until_it_is_done(meeting: Recording, tiny: str) -
     nbasr.models.unload_all()
     nbasr.models.load(tiny, keep_alive=0)
     loaded: list[int] = []
-    job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
-    job.observe(lambda _: loaded.append(len(nbasr.models.resident())))
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
+        job.observe(lambda _: loaded.append(len(nbasr.models.resident())))
     assert job.result(PATIENCE).complete
     assert set(loaded[:-1]) == {1}
     assert nbasr.models.resident() == []
@@ -350,8 +356,14 @@ def test_turns_are_given_in_the_order_in_which_they_were_asked_for() -> None:
 
 def test_who_is_interrupted_in_the_queue_blocks_nobody() -> None:
     queue = turns.Turns()
+
+    def interrupt() -> None:
+        while queue.length < 2:  # else it would hit the test itself
+            threading.Event().wait(0.001)
+        _thread.interrupt_main()
+
     with queue.turn():
-        threading.Timer(0.05, _thread.interrupt_main).start()
+        threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt), queue.turn():
             pytest.fail("another has it")
         assert queue.length == 1
@@ -386,8 +398,9 @@ def test_two_jobs_take_turns_chunk_by_chunk(
 
 
 def test_a_cell_takes_turns_with_a_job(meeting: Recording, tiny: str, whole: Any) -> None:
-    job = submitted(nbasr.samples.long_meeting(5)[0], model=tiny, max_seconds=6, batch_size=1)
-    Seen(job).until(lambda job: job.state == "running")
+    with turns.turn("cpu"):
+        job = submitted(nbasr.samples.long_meeting(5)[0], model=tiny, max_seconds=6, batch_size=1)
+        Seen(job).until(lambda job: job.state == "running")
     found = nbasr.transcribe(meeting, model=tiny, max_seconds=6, progress=False)
     assert found.segments == whole.segments
     assert not job.is_done
@@ -424,11 +437,18 @@ def until_turned_away(job: Job, turned_away: list[str]) -> None:
         assert not job.wait(0.001)
 
 
+def after(at_work: contextlib.ExitStack, job: Job) -> Any:
+    """End what is at work; return what the job then gives."""
+    at_work.close()
+    return job.result(PATIENCE)
+
+
 def test_a_model_that_does_not_fit_beside_one_at_work_waits_for_its_end(
     meeting: Recording, narrow: dict[str, str], turned_away: list[str]
 ) -> None:
     options = {"max_seconds": 10, "batch_size": 1, "device": "cpu"}
-    with turns.turn("cpu"):
+    with contextlib.ExitStack() as at_work:
+        at_work.enter_context(turns.turn("cpu"))
         first = submitted(meeting, model=narrow["whisper"], **options)
         Seen(first).until(lambda job: job.state == "running")
         second = submitted(meeting, model=narrow["qwen3-asr"], **options)
@@ -442,8 +462,8 @@ def test_a_model_that_does_not_fit_beside_one_at_work_waits_for_its_end(
         assert third.state == "stopped"
         assert not second.is_done
         seen = Seen(second)
-    with pytest.warns(ModelWarning, match="to make room for qwen3-asr-tiny-meeting"):
-        assert second.result(PATIENCE).complete
+        with pytest.warns(ModelWarning, match="to make room for qwen3-asr-tiny-meeting"):
+            assert after(at_work, second).complete
     assert first.state == "finished"
     assert "loading" in seen.states  # again: what is fetched then can be stopped
 
@@ -452,12 +472,13 @@ def test_a_model_waits_for_whatever_work_is_done_with_another(
     meeting: Recording, narrow: dict[str, str], turned_away: list[str]
 ) -> None:
     """It failed where the other model was just loaded, and its work not begun."""
-    with manager.using(catalog.resolve(narrow["whisper"], device="cpu")):
+    with contextlib.ExitStack() as at_work:
+        at_work.enter_context(manager.using(catalog.resolve(narrow["whisper"], device="cpu")))
         job = submitted(meeting, model=narrow["qwen3-asr"], max_seconds=10, device="cpu")
         until_turned_away(job, turned_away)
         assert job.state == "waiting"
-    with pytest.warns(ModelWarning, match="to make room"):
-        assert job.result(PATIENCE).complete
+        with pytest.warns(ModelWarning, match="to make room"):
+            assert after(at_work, job).complete
 
 
 def test_a_model_that_goes_by_hand_makes_room_for_who_waits(
@@ -500,10 +521,24 @@ def test_waiting_comes_to_an_end(meeting: Recording, tiny: str) -> None:
 
 
 def test_an_interrupt_while_a_cell_waits_gives_what_was_heard(
-    meeting: Recording, tiny: str
+    meeting: Recording, tiny: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
-    take_off = job.observe(lambda job: has_text(job) and (take_off(), _thread.interrupt_main()))
+    waiting, really = threading.Event(), Job.wait
+
+    def wait(job: Job, timeout: float | None = None) -> bool:
+        waiting.set()
+        return really(job, timeout)
+
+    def interrupt(job: Job) -> None:
+        if has_text(job):
+            take_off()
+            assert waiting.wait(PATIENCE)  # else it would hit the test itself
+            _thread.interrupt_main()
+
+    monkeypatch.setattr(Job, "wait", wait)
+    with turns.turn("cpu"):
+        job = submitted(meeting, model=tiny, max_seconds=6, batch_size=1)
+        take_off = job.observe(interrupt)
     found = job.result(PATIENCE)
     assert job.state == "stopped"
     assert found.segments
@@ -701,9 +736,14 @@ def kernel(tmp_path_factory: pytest.TempPathFactory, tiny: str) -> Iterator[Kern
 def test_interrupting_a_cell_that_waits_returns_what_was_heard(kernel: Kernel) -> None:
     interrupted = False
 
-    def interrupt(_kind: str, content: dict[str, Any]) -> None:
+    def interrupt(kind: str, content: dict[str, Any]) -> None:
         nonlocal interrupted
-        if "× real time" in str(content.get("data")) and not interrupted:
+        # Not when it is first shown: the cell may not wait for the job yet.
+        if (
+            kind == "update_display_data"
+            and "× real time" in str(content["data"])
+            and not interrupted
+        ):
             interrupted = True
             kernel.manager.interrupt_kernel()
 

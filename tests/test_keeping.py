@@ -290,7 +290,7 @@ def test_no_thread_waits_while_nothing_is_due(models, tiny):
     thread = models._residents._alarm.thread
     if thread is not None:
         thread.join(WAIT)
-    assert {thread.name for thread in threading.enumerate()} == before
+    assert {thread.name for thread in threading.enumerate()} <= before  # others may have ended
 
 
 def test_a_real_clock_unloads_by_itself(tiny):

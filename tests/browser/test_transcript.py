@@ -366,29 +366,33 @@ def test_the_marked_word_is_the_one_that_sounds(reading: Locator) -> None:
         """async (root) => {
           const { store, lines, player } = root.nbReader;
           const late = [], seen = new Set();
+          let [before, now] = [player.time(), player.time()];
           while (player.time() < 27) {
+            const earlier = before;
+            before = now;
             await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+            now = player.time();
             const word = root.querySelector(".nb-word.nb-sounds");
             if (!word) continue;
             const at = lines.indexOfRow(word.closest(".nb-line"));
             if (seen.has(`${at} ${word.nbWord}`)) continue;
             seen.add(`${at} ${word.nbWord}`);
-            late.push(player.time() - store.at(at).words.start(word.nbWord));
+            const start = store.at(at).words.start(word.nbWord);
+            late.push([now - start, start < earlier]);
           }
           player.pause();
           return late;
         }"""
     )
     assert len(late) >= 8
-    assert min(late) > -0.005, "none is marked before it is heard"
-    assert np.median(late) < 0.05
+    assert min(seconds for seconds, _ in late) > -0.005, "none is marked before it is heard"
+    assert np.mean([missed for _, missed in late]) < 0.5, "it is marked in the next frame"
 
 
 def test_a_click_on_the_time_plays_that_line_and_no_more(reading: Locator) -> None:
     ask(reading, "(player.speed = 3)")
     row(reading, 3).locator(".nb-line-clock").click()
-    wait(reading, "player.playing")
-    wait(reading, "!player.playing")
+    wait(reading, "!player.playing && player.time() > 15.5")
     ask(reading, "(player.speed = 1)")
     assert ask(reading, "player.time()") == pytest.approx(19.5, abs=0.01)
     assert ask(reading, "lines.current") == 3
@@ -422,6 +426,8 @@ def test_the_list_goes_by_keys(shown: Notebook, reading: Locator) -> None:
     wait(reading, "player.playing")
     keys.press(" ")
     wait(reading, "!player.playing")
+    told = ask(reading, "[lines.selection.first, lines.selection.last]")
+    shown.wait_value("panel.selected", told)  # else that came after Python's, and undid it
     shown.execute("panel.selected = (2, 4)")
     wait(reading, "lines.selection.first === 2 && lines.current === 4")
 
@@ -440,7 +446,7 @@ def test_what_sounds_stays_in_sight_unless_somebody_reads_elsewhere(
     scroller.hover()
     shown.page.mouse.wheel(0, -2000)
     expect(back).to_be_visible()
-    wait(reading, "follow.line === 5")
+    wait(reading, "follow.line > 4")
     assert not ask(reading, "lines.isSeen(follow.line)"), "nobody is dragged away"
     back.click()
     wait(reading, "lines.isSeen(follow.line)")
@@ -656,12 +662,16 @@ def test_text_of_a_running_job_comes_by_itself_and_can_be_corrected_after_it(
         "No speech was recognised in this recording.", timeout=PATIENCE
     )
     notebook.execute(
+        "import threading; from nbasr.engines.sphinx import SphinxEngine\n"
+        "hear, go_on = SphinxEngine.recognize, threading.Event()\n"
+        "SphinxEngine.recognize = lambda *given: go_on.wait(60) and hear(*given)\n"
         "pieces = nbasr.chunking.Fixed(max_seconds=6)\n"
         "job = nbasr.submit(recording, model='sphinx', chunking=pieces)\n"
         "panel.follow(job)"
     )
     expect(panel.locator(".nb-read-job")).to_be_visible(timeout=PATIENCE)
     expect(panel.locator(".nb-lines-scroll")).to_have_attribute("aria-readonly", "true")
+    notebook.execute("go_on.set()")
     expect(panel.locator(".nb-line").first).to_be_visible(timeout=2 * PATIENCE)
     expect(panel.locator(".nb-read-job")).to_be_hidden(timeout=2 * PATIENCE)
     expect(panel.locator(".nb-lines-scroll")).to_have_attribute("aria-readonly", "false")

@@ -196,6 +196,7 @@ def test_a_line_is_written_in_place_and_enter_goes_on(notebook: Notebook) -> Non
     press(panel, "Escape")
     expect(field(panel)).to_have_count(0)
     expect(text_of(panel, 2)).to_have_text("the budget is the the budget")
+    expect(tool(panel, "Undo")).to_be_enabled()  # the text was shown before the kernel had it
     press(panel, "Control+z")
     texts_become(notebook, 1, "shall we begin with the budget")
     press(panel, "Control+Shift+z")
@@ -333,6 +334,7 @@ def test_times_are_typed_taken_from_the_playhead_and_refused_where_impossible(
     start.fill("25.5")
     start.press("Enter")
     notebook.wait_value("panel.transcript.segments[5].start", 25.5)
+    expect(tool(panel, "Undo")).to_be_enabled()  # its answer has come: it shows the times anew
     stop.fill("0:24")
     stop.press("Tab")
     alert = panel.locator(".nb-linetimes [role=alert]")

@@ -263,6 +263,12 @@ class Tuner:
         """Return the kernel's cuts: seconds, pause, locked."""
         return self.notebook.evaluate("[(c.time, c.pause, c.locked) for c in tuner.plan.cuts]")
 
+    def copied(self, text: str) -> None:
+        """Wait until the clipboard holds a text; it is written a moment after the click."""
+        self.page.wait_for_function(
+            "async (text) => await navigator.clipboard.readText() === text", arg=text
+        )
+
     def focused(self) -> int:
         """Return the index of the cut that has the focus, -1 if none has."""
         return self.state("cuts.focused")
@@ -594,7 +600,7 @@ def test_t_transcribes_the_chunk_and_shift_t_the_selection(tuner: Tuner) -> None
         "[tuner.plan.chunks[0].start, tuner.plan.chunks[0].stop]"
     )
     row.get_by_role("button", name="Copy the text").click()
-    assert tuner.page.evaluate("navigator.clipboard.readText()") == text
+    tuner.copied(text)
     tuner.page.evaluate(
         "(root) => root.nbTuner.view.select(41.3, 45)", tuner.panel.element_handle()
     )
@@ -653,8 +659,8 @@ def test_the_copied_cell_does_the_same(tuner: Tuner, edited: bool) -> None:
     tuner.panel.get_by_role("button", name="Copy as code", exact=True).click()
     code = tuner.panel.locator(".nb-code")
     expect(code).to_contain_text("ChunkPlan.of" if edited else "%%transcribe")
-    copied = tuner.page.evaluate("navigator.clipboard.readText()")
-    assert copied == code.inner_text()
+    copied = code.inner_text()
+    tuner.copied(copied)
     tuner.notebook.execute(f"before = tuner.plan\nran = get_ipython().run_cell({copied!r})")
     assert tuner.notebook.evaluate("ran.success")
     if edited:

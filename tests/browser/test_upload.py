@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import re
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -237,7 +238,7 @@ def test_an_upload_that_is_cancelled_leaves_nothing_and_the_next_goes_on(
         expect(row(panel, "medium.wav")).to_have_count(0)
         choose(panel, sounds / "tone.flac")
     ready(panel, 1)
-    assert notebook.evaluate("[f.name for f in panel.folder.iterdir()]") == ["tone.flac"]
+    notebook.wait_value("[f.name for f in panel.folder.iterdir()]", ["tone.flac"])
 
 
 def test_files_beyond_the_limit_and_empty_ones_are_refused_before_they_are_sent(
@@ -371,7 +372,7 @@ def test_by_keys_alone_a_path_is_completed_and_opened_and_taken_off_again(
     keys.press("Enter")
     expect(row(panel, "call 10.flac")).to_have_count(0)
     assert focused(panel) == "Choose files", "the focus stays in the panel"
-    assert names(notebook) == []
+    notebook.wait_value("len(panel.recordings)", 0)
     assert (sounds / "calls" / "monday" / "call 10.flac").is_file()
 
 
@@ -389,6 +390,7 @@ def test_the_microphone_is_recorded_while_it_goes_straight_to_disk(
     opened: Opened, microphone_wav: Path
 ) -> None:
     notebook, panel = opened
+    began = time.monotonic()
     panel.get_by_role("button", name="Record").click()
     expect(panel.get_by_role("timer")).to_contain_text(re.compile(r"0:0[3-9]"))
     expect(panel.get_by_role("button", name="Stop and keep")).to_be_focused()
@@ -397,9 +399,10 @@ def test_the_microphone_is_recorded_while_it_goes_straight_to_disk(
     on_disk = "sum(f.stat().st_size for f in panel.folder.glob('.nbasr-*.part'))"
     notebook.wait_value(f"{on_disk} > 5000", True)  # before it is stopped
     notebook.page.keyboard.press("Enter")
+    most = time.monotonic() - began
     ready(panel, 1)
     duration = notebook.evaluate("panel.recordings[0].duration")
-    assert 2.5 < duration < 10
+    assert 2.5 < duration < most + 1
     heard = np.array(notebook.evaluate("panel.recordings[0].levels().rms_db"))
     assert np.percentile(heard, 95) - np.percentile(heard, 5) > 15, "speech and its pauses"
     assert re.fullmatch(r"Recording \d{4}-\d\d-\d\d \d\d\.\d\d\.webm", names(notebook)[0])
@@ -416,12 +419,12 @@ def test_a_recording_that_is_discarded_leaves_nothing(opened: Opened) -> None:
     notebook.wait_value(left, [])
 
 
-def test_a_row_is_heard_and_stopped(opened: Opened, sounds: Path) -> None:
+def test_a_row_is_heard_and_stopped(opened: Opened, tmp_path: Path) -> None:
     notebook, panel = opened
-    choose(panel, sounds / "interview.mp3")
+    choose(panel, encode(tmp_path / "long.flac", "flac", speechlike(60.0)))
     ready(panel, 1)
-    panel.get_by_role("button", name="Hear the first seconds of interview.mp3").click()
-    stop = panel.get_by_role("button", name="Stop interview.mp3")
+    panel.get_by_role("button", name="Hear the first seconds of long.flac").click()
+    stop = panel.get_by_role("button", name="Stop long.flac")
     expect(stop).to_be_visible()
     stop.click()
     expect(panel.get_by_role("button", name="Hear the first seconds")).to_be_visible()

@@ -66,8 +66,12 @@ def fresh(shown: Notebook) -> Notebook:
     at = view(stage_of(shown.panel(0)), "view.playhead")
     shown.wait_value("[panel.selection, panel.playhead]", [selected, pytest.approx(at)])
     shown.execute("panel.selection = None; panel.regions = (); panel.playhead = 0.0")
-    shown.execute("panel.show(0, recording.duration)")
+    shown.execute("panel.show(1, recording.duration)")  # else all might be so before it has come
     stage = stage_of(shown.panel(0))
+    shown.page.wait_for_function(
+        "stage => stage.nbView.visible.start === 1", arg=stage.element_handle()
+    )
+    shown.execute("panel.show(0, recording.duration)")
     shown.page.wait_for_function(
         "stage => !stage.nbView.selection && stage.nbView.visible.start === 0"
         " && stage.nbView.visible.stop === stage.nbView.duration && stage.nbView.playhead === 0",
@@ -328,6 +332,12 @@ def test_a_wheel_over_the_panel_scrolls_the_notebook_when_there_is_nothing_to_pa
     assert prevented == [False, True, False]
 
 
+LONG_PRESSES_WAIT = """() => {
+    const real = window.nbTimeout = window.setTimeout;
+    window.setTimeout = (call, ms, ...given) => real(call, ms === 450 ? 1e9 : ms, ...given);
+}"""
+
+
 def test_fingers_pan_pinch_tap_and_select_after_a_rest(fresh: Notebook) -> None:
     stage = stage_of(fresh.panel(0))
     device = fresh.context.new_cdp_session(fresh.page)
@@ -337,6 +347,7 @@ def test_fingers_pan_pinch_tap_and_select_after_a_rest(fresh: Notebook) -> None:
         fingers = [{"x": at, "y": y, "id": number} for number, at in enumerate(points)]
         device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
 
+    stage.evaluate(LONG_PRESSES_WAIT)  # a finger here may rest longer than it means to
     touch("touchStart", x - 50)
     touch("touchStart", x - 50, x + 50)
     touch("touchMove", x - 100, x + 100)
@@ -355,6 +366,7 @@ def test_fingers_pan_pinch_tap_and_select_after_a_rest(fresh: Notebook) -> None:
     touch("touchEnd")
     left = place(stage, 0)[0] - view(stage, "view.x(0)")
     assert view(stage, "view.playhead") == pytest.approx(view(stage, f"view.timeAt({x - left})"))
+    stage.evaluate("() => { window.setTimeout = window.nbTimeout; }")
     touch("touchStart", x)
     expect(stage).to_have_class(re.compile("nb-selecting"))
     touch("touchMove", x + 60)
@@ -445,6 +457,14 @@ def test_python_plays_and_pauses_and_hears_where_it_stood(fresh: Notebook) -> No
         "(transport) => transport.nbPlayer.playing && transport.nbPlayer.time() > 20.5",
         arg=player.element_handle(),
     )
+    windows = [f"{fresh.evaluate('recording.fingerprint')}:{index}" for index in (1, 2, 3)]
+    fresh.page.wait_for_function(  # all that is asked for ahead
+        """(windows) => {
+            const { windows: kept } = globalThis[Symbol.for("nbasr.1.samples")];
+            return windows.every((key) => kept.has(key));
+        }""",
+        arg=windows,
+    )
     fresh.comm_messages()
     fresh.traffic.reset()
     fresh.page.wait_for_function(
@@ -475,11 +495,15 @@ def test_keys_work_wherever_the_focus_is_in_the_panel_but_not_in_its_fields(
 
 def test_saving_is_the_notebooks_key_in_a_panel_too(fresh: Notebook) -> None:
     fresh.execute("panel.regions = [(1, 2)]")
-    dirty = "nbasrPanel.context.model.dirty"
-    fresh.page.evaluate(f"{dirty} = true")
+    fresh.page.evaluate(
+        """() => {
+            window.nbSaved = [];
+            nbasrPanel.context.saveState.connect((_, state) => { window.nbSaved.push(state); });
+        }"""
+    )
     stage_of(fresh.panel(0)).focus()
     fresh.page.keyboard.press("Control+s")
-    fresh.page.wait_for_function(f"!{dirty}")
+    fresh.page.wait_for_function("nbSaved.includes('completed')")
     assert fresh.console_errors == []
 
 
@@ -491,13 +515,18 @@ def test_the_focus_stays_in_the_panel_when_what_had_it_goes(fresh: Notebook) -> 
     panel.get_by_role("group", name="Selection").get_by_role("button", name="Zoom").focus()
     fresh.page.keyboard.press("Escape")
     expect(stage).to_be_focused()
+    fresh.wait_value("panel.selection", None)
     fresh.execute("panel.selection = (10, 12)")
-    panel.locator(".nb-transport").get_by_role("button", name="Play the selection").focus()
+    play = panel.locator(".nb-transport").get_by_role("button", name="Play the selection")
+    expect(play).to_be_enabled()
+    play.focus()
+    expect(play).to_be_focused()
     fresh.page.keyboard.press("Escape")
     expect(stage).to_be_focused()
     fresh.execute("panel.regions = [(1, 2, 'one'), (3, 4, 'two')]")
     panel.get_by_role("button", name="Delete one").press("Enter")
     expect(panel.get_by_role("button", name="Delete two")).to_be_focused()
+    fresh.wait_value("len(panel.regions)", 1)
     fresh.execute("panel.regions = ()")
     expect(stage).to_be_focused()
 
@@ -598,6 +627,33 @@ def test_a_region_is_made_named_dragged_undone_and_deleted(fresh: Notebook) -> N
     expect(panel.get_by_role("group", name="Regions")).to_be_hidden()
 
 
+def test_a_dragged_region_is_told_to_the_sample_so_that_the_kernel_puts_nothing_right(
+    fresh: Notebook,
+) -> None:
+    """What it put right came in the middle of the next drag or undo, and took that back."""
+    stage = stage_of(fresh.panel(0))
+    fresh.execute("panel.regions = [(40, 50, 'a')]")
+    expect(fresh.panel(0).get_by_label("End of a")).to_have_value("0:50.00")
+    fresh.comm_messages()
+    fresh.traffic.reset()
+    fresh.page.keyboard.down("Alt")
+    drag(fresh, stage, 50.0, 57.123456)
+    drag(fresh, stage, 40.0, 33.654321)
+    drag(fresh, stage, 45.0, 55.111111, y=8)  # its tab
+    fresh.page.keyboard.up("Alt")
+    fresh.wait_value("panel.regions[0].start > 43", True)
+    fresh.execute("panel.show(1, recording.duration)")  # comes after all that was told before
+    fresh.page.wait_for_function(
+        "stage => stage.nbView.visible.start === 1", arg=stage.element_handle()
+    )
+    updates = [
+        m for m in fresh.comm_messages() if m.content["data"].get("method") == "update"
+    ]  # an echo is none
+    told = [m.sent for m in updates if "regions" in m.content["data"]["state"]]
+    assert told
+    assert all(told)
+
+
 def test_regions_of_python_are_listed_and_reached_by_keys(fresh: Notebook) -> None:
     panel = fresh.panel(0)
     stage = stage_of(panel)
@@ -673,12 +729,14 @@ def test_three_hours_are_seen_at_once_and_moved_smoothly(
     found = stage.evaluate(
         """(stage) => {
             const view = stage.nbView;
-            const times = [];
-            for (let step = 0; step < 100; step += 1) {
-              view.zoomBy(step < 50 ? 1.1 : 1 / 1.1, 7205);
-              const begun = performance.now();
-              view.paint();
-              times.push(performance.now() - begun);
+            const times = Array(100).fill(Infinity);
+            for (let round = 0; round < 3; round += 1) { // others may be at work meanwhile
+              for (let step = 0; step < 100; step += 1) {
+                view.zoomBy(step < 50 ? 1.1 : 1 / 1.1, 7205);
+                const begun = performance.now();
+                view.paint();
+                times[step] = Math.min(times[step], performance.now() - begun);
+              }
             }
             times.sort((a, b) => a - b);
             return { median: times[50], duration: view.duration };
