@@ -477,6 +477,22 @@ def test_what_a_job_has_heard_outlives_the_kernel_without_corrections_too(
     assert seen(bench)["edits"] == 0
 
 
+def test_what_was_heard_last_comes_again_though_it_was_heard_before(
+    made: Callable[..., Workbench], short: Recording, assets: Path
+) -> None:
+    first = made(short)
+    first.timestamps = "segment"
+    heard = []
+    for model in ("sphinx", str(assets / "whisper-tiny-meeting"), "sphinx"):
+        first.model = model
+        assert first.transcribe().wait(PATIENCE)
+        until(first, lambda: seen(first)["job"]["state"] == "finished")
+        heard.append(first.transcript.text)
+    assert heard[0] == heard[2] != heard[1]
+    first.close()
+    assert made(short).transcript.text == heard[2]
+
+
 def test_corrections_of_a_recording_that_is_another_now_are_refused(
     made: Callable[..., Workbench], meeting: Recording, tmp_path: Path
 ) -> None:

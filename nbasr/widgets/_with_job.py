@@ -118,8 +118,8 @@ class WithJob(WithTranscript):
             self._reading = grown  # its lines have the numbers that the browser knows
         else:
             step = Step(0, lines, self._reading.lines)
-        if heard.segments and self._keeper.saved.state == "none":
-            self._keeper.changed(self._reading)  # what took a machine so long outlives the kernel
+        if heard.segments:  # what took a machine so long outlives the kernel, and is the newest
+            self._keeper.changed(self._reading)
         self._take(self._reading, step, keep=False, more=self._facts())
 
     def _swapped(self, reading: Reading) -> tuple[Reading, Step]:

@@ -81,7 +81,7 @@ export function createLineTimes(frame, { store, lines, view, player }) {
     const { id, start, stop } = line;
     try {
       await store.edit("times", { id, start, stop });
-      if (line?.id === id && !changed) show();
+      if (line?.id === id && !changed && told.hidden) show(); // what was refused meanwhile stays
     } catch (error) {
       if (line?.id !== id) throw error;
       refuse(error.message, null);
