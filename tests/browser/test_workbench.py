@@ -273,6 +273,7 @@ def test_a_run_is_stopped_in_the_middle_over_a_reload_and_gone_on_with(
     assert notebook.evaluate("bench.transcript.complete") is False
     correct(bench, 0, "What was heard can be corrected.")
     notebook.wait_value("bench.transcript.segments[0].text", "What was heard can be corrected.")
+    expect(bench.get_by_role("tab", name="Transcript")).to_contain_text("1 correction")
 
     bench.get_by_role("button", name="Transcribe again").click()
     question = bench.get_by_role("alertdialog", name="Transcribe again")
@@ -568,11 +569,12 @@ def test_the_whole_way_goes_without_a_mouse(
     notebook.wait_value("bench.transcript.segments[0].text", "Typed.")
     keys.press("x")
     button = bench.get_by_role("button", name="Download")
-    expect(button).to_be_visible()
+    expect(button).to_be_enabled()  # once the formats are known
     for _ in range(6):
         if button.evaluate("(one) => one.matches(':focus')"):
             break
         keys.press("Tab")
+    expect(button).to_be_focused()
     with notebook.page.expect_download() as coming:
         keys.press("Enter")
     assert "Typed." in Path(coming.value.path()).read_text(encoding="utf-8")
