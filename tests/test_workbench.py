@@ -97,6 +97,21 @@ def test_a_choice_that_there_is_not_is_refused_in_a_sentence(
     assert getattr(bench, name) == before
 
 
+def test_what_is_no_plan_and_no_transcript_is_refused_in_a_sentence(
+    made: Callable[..., Workbench], short: Recording
+) -> None:
+    bench = made(short)
+    before = bench.plan
+    with pytest.raises(OptionError, match=r"^plan is a ChunkPlan, not 'x'\.$"):
+        bench.plan = "x"
+    with pytest.raises(OptionError, match=r"^plan is a ChunkPlan, not 'x'\.$"):
+        bench.tuner.plan = "x"
+    bench.transcript = text("one")
+    with pytest.raises(OptionError, match=r"^transcript is a Transcript, not 3\.$"):
+        bench.reader.transcript = 3  # type: ignore[assignment]
+    assert (bench.plan, bench.transcript.text) == (before, "one")
+
+
 def test_of_two_threads_that_tell_a_trait_none_tells_an_older_value_last(
     made: Callable[..., Workbench], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ from nbasr.errors import NbasrError, OptionError, did_you_mean
 from nbasr.widgets import _bundle
 from nbasr.widgets._texts import LANGUAGES, say
 
+_Value = TypeVar("_Value")
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 _MARK = "_nbasr_answers"
 _STILL_AFTER = 1.0  # s without a change after which a notebook is told how a panel looks
@@ -75,6 +76,15 @@ class Choice(traitlets.Enum):  # type: ignore[type-arg]
         known = [str(one) for one in self.values or ()]
         close = did_you_mean(value, known) if isinstance(value, str) else ""
         raise OptionError(f"{self.name} is one of {', '.join(known)}, not {value!r}.{close}")
+
+
+class Kind(traitlets.Instance[_Value]):
+    """A trait of a panel that is a value of one class; another one is refused in a sentence."""
+
+    def error(self, obj: Any, value: Any, *_: Any) -> NoReturn:  # noqa: ARG002
+        """Refuse a value."""
+        name = getattr(self.klass, "__name__", self.klass)
+        raise OptionError(f"{self.name} is a {name}, not {value!r}.")
 
 
 class Panel(anywidget.AnyWidget):

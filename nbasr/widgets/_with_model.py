@@ -13,7 +13,7 @@ from nbasr.chunking import ChunkPlan
 from nbasr.pipeline.jobs import Job
 from nbasr.transcript import Transcript
 from nbasr.widgets import _forecast, _transcribing
-from nbasr.widgets._panel import answers
+from nbasr.widgets._panel import Kind, answers
 from nbasr.widgets._starting import model_name
 from nbasr.widgets._texts import say
 from nbasr.widgets.waveform import WaveformPanel
@@ -34,7 +34,7 @@ class WithModel(WaveformPanel):
         ``{(start, stop): Transcript}`` of what was transcribed here.
     """
 
-    plan = traitlets.Instance(ChunkPlan)
+    plan = Kind(ChunkPlan)
     model = traitlets.Unicode(_forecast.AUTO).tag(sync=True)
 
     _still_of = ("plan",)

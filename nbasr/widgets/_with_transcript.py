@@ -16,7 +16,7 @@ from nbasr.transcript import Transcript
 from nbasr.transcript.render import as_html
 from nbasr.widgets import _reading_data
 from nbasr.widgets._autosave import Keeper, Saved
-from nbasr.widgets._panel import Answer, problem_of
+from nbasr.widgets._panel import Answer, Kind, problem_of
 from nbasr.widgets._reading import Reading, Step
 from nbasr.widgets._texts import say
 from nbasr.widgets.waveform import WaveformPanel
@@ -29,7 +29,7 @@ class WithTranscript(WaveformPanel):
     is then told what changed: which lines went, and which came in their place.
     """
 
-    transcript = traitlets.Instance(Transcript, args=((),))
+    transcript = Kind(Transcript, args=((),))
     selected = traitlets.Any(None).tag(sync=True)
 
     _still_of = ("transcript",)

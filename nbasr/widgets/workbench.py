@@ -66,7 +66,8 @@ class Workbench(WithPanels, entry="workbench"):
     """Recording, cuts, transcript and models in one panel. Made by `nbasr.workbench`.
 
     Bring a recording in (step 1), look at where it is cut (2), transcribe it, read along and
-    correct (3); the models are at hand beside it. Each recording keeps its cuts and its text.
+    correct (3); the models are at hand beside it. Files may be dropped anywhere on it. Each
+    recording keeps its cuts and its text, and its playhead goes along from step to step.
 
     Parameters
     ----------
